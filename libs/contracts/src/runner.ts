@@ -1,0 +1,76 @@
+import { z } from 'zod';
+import { serverConfig } from './config.js';
+import { serverDefinition } from './definition.js';
+import { callId, organizationName, secretName, serverName } from './ids.js';
+import { event, rpc } from './message.js';
+import { serviceStatus } from './status.js';
+
+/**
+ * AES-256-GCM under a key derived for the organization (HKDF-SHA-256 of the secrets key); the additional data is
+ * `<organization>|<name>|<keyVersion>`, so that a ciphertext can't be moved to another name. All parts base64url.
+ */
+export const sealedSecret = z.object({ keyVersion: z.int(), iv: z.string(), ciphertext: z.string(), tag: z.string() });
+export type SealedSecret = z.infer<typeof sealedSecret>;
+
+/** A JSON-RPC error object as the upstream sent it. */
+export const jsonRpcError = z.object({ code: z.int(), message: z.string(), data: z.unknown().optional() });
+export type JsonRpcErrorObject = z.infer<typeof jsonRpcError>;
+
+/** How an upstream answered: its own result or its own error, both untouched. A failure to get an answer is a GatewayError instead. */
+export const upstreamReply = z.union([z.object({ result: z.record(z.string(), z.unknown()) }), z.object({ error: jsonRpcError })]);
+export type UpstreamReply = z.infer<typeof upstreamReply>;
+
+/**
+ * One request to a stdio server. `method` and `params` are in the server's own names. `eventsTo` is the edge instance that
+ * wants progress and log notifications of this call (see `callEvent`). `timeoutMs` is what is left of the call's time.
+ * Errors: `upstream_failed` (did not start; nothing ran), `upstream_lost` (died in mid-call), `timeout`, `sandbox_unavailable`.
+ */
+export const runnerInvoke = rpc({
+  subject: 'runner.v1.invoke',
+  request: z.object({
+    organization: organizationName,
+    server: serverName,
+    revision: z.int(),
+    callId,
+    method: z.string(),
+    params: z.record(z.string(), z.unknown()),
+    timeoutMs: z.number(),
+    eventsTo: z.string().optional(),
+  }),
+  reply: upstreamReply,
+  timeoutMs: 30_000,
+});
+
+export const runnerCancel = event({ subject: 'runner.v1.cancel', payload: z.object({ callId, reason: z.string().max(512).optional() }) });
+
+/** Progress and log notifications of a running call; the subject's suffix is the edge instance. */
+export const callEvent = event({
+  subject: 'edge.v1.call-event',
+  payload: z.object({ callId, method: z.string(), params: z.record(z.string(), z.unknown()) }),
+});
+
+/** Starts a stdio server in its sandbox when it isn't running, and lists what it offers. */
+export const runnerDiscover = rpc({
+  subject: 'runner.v1.discover',
+  request: z.object({ organization: organizationName, server: serverName, revision: z.int() }),
+  reply: serverDefinition,
+  timeoutMs: 45_000,
+});
+
+/** The same for an HTTP upstream, which the edge holds. The configuration comes along because the edge's snapshot may be older. */
+export const edgeDiscover = rpc({
+  subject: 'edge.v1.discover',
+  request: z.object({ config: serverConfig, secrets: z.array(z.object({ name: secretName, version: z.int(), sealed: sealedSecret })) }),
+  reply: serverDefinition,
+  timeoutMs: 45_000,
+});
+
+/** Encrypts a value. The plaintext crosses the bus once and is stored by nobody. */
+export const runnerSealSecret = rpc({
+  subject: 'runner.v1.seal-secret',
+  request: z.object({ organization: organizationName, name: secretName, value: z.string().min(1).max(65_536) }),
+  reply: sealedSecret,
+});
+
+export const runnerStatus = rpc({ subject: 'runner.v1.status', request: z.object({}), reply: serviceStatus });
+export const edgeStatus = rpc({ subject: 'edge.v1.status', request: z.object({}), reply: serviceStatus });

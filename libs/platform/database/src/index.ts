@@ -1,0 +1,2 @@
+export { migrate } from './migrate.js';
+export { createPool, transaction, type DatabaseRole, type PoolOptions } from './pool.js';

@@ -1,0 +1,44 @@
+import pg from 'pg';
+
+/** Service schemas, each with the role `mcpgw_<name>` that alone may reach it. */
+export type DatabaseRole = 'registry' | 'audit' | 'billing';
+
+export interface PoolOptions {
+  readonly url: string;
+  readonly role: DatabaseRole;
+  readonly maxConnections?: number;
+  /** Told about errors of idle connections (the server went away); the pool replaces them by itself. */
+  readonly onError: (error: Error) => void;
+}
+
+/** A pool whose connections act as the service's own role and find its schema first. */
+export function createPool({ url, role, maxConnections = 4, onError }: PoolOptions): pg.Pool {
+  const pool = new pg.Pool({
+    connectionString: url,
+    max: maxConnections,
+    connectionTimeoutMillis: 5_000,
+    idleTimeoutMillis: 30_000,
+    statement_timeout: 30_000,
+    application_name: `mcpgw-${role}`,
+    options: `-c role=mcpgw_${role} -c search_path=${role}`,
+  });
+  pool.on('error', onError);
+  return pool;
+}
+
+/** Runs `work` in one transaction; rolls back on any fault. A connection that fails to roll back is thrown away. */
+export async function transaction<T>(pool: pg.Pool, work: (client: pg.PoolClient) => Promise<T>): Promise<T> {
+  const client = await pool.connect();
+  let broken: Error | undefined;
+  try {
+    await client.query('BEGIN');
+    const result = await work(client);
+    await client.query('COMMIT');
+    return result;
+  } catch (error) {
+    await client.query('ROLLBACK').catch((cause: Error) => (broken = cause));
+    throw error;
+  } finally {
+    client.release(broken);
+  }
+}
