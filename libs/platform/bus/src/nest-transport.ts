@@ -10,8 +10,8 @@ export function HandleRpc<Request, Reply>(message: Rpc<Request, Reply>): MethodD
 }
 
 /** Marks a controller method as a listener to an event. */
-export function HandleEvent<Payload>(message: EventMessage<Payload>): ReturnType<typeof EventPattern> {
-  return EventPattern(message.subject, { message });
+export function HandleEvent<Payload>(message: EventMessage<Payload>): MethodDecorator {
+  return EventPattern(message.subject, { message }) as MethodDecorator;
 }
 
 /** Lets Nest controllers serve a Bus: one subscription for each decorated method. */

@@ -1,0 +1,48 @@
+import type { AuditEntry, CallId, Decision, DecisionRequest, EntryId, OrganizationName, PolicyAction, ServerName, UpstreamReply } from '@mcpgw/contracts';
+
+/** An entry before the spool gives it its place: who writes it, its number and its time are the spool's to say. */
+export type EntryDraft = Omit<AuditEntry, 'v' | 'entryId' | 'edge' | 'time'>;
+
+/**
+ * Where entries go before anything else happens. `append` resolves with the entry's id once the entry is as safe as asked:
+ * `queued` (in order, fsynced soon), `fsynced` (survives kill -9 and power loss of this machine), `committed` (Postgres has it).
+ * Rejects with `spool_unavailable` when that can't be had: full, disk fault, or no receipt within the deadline.
+ */
+export interface EntryWriter {
+  append(draft: EntryDraft, until: 'queued' | 'fsynced' | 'committed'): Promise<EntryId>;
+  /** False while new calls must be refused because the spool is full or its disk fails. */
+  accepting(): boolean;
+}
+
+/** The policy enforcement point's view of the decision point. */
+export interface PolicyPort {
+  decide(request: DecisionRequest): Promise<Decision> | Decision;
+  /**
+   * Whether a principal with these roles might call the target with some arguments: what lists show. Unconditional in
+   * arguments, never more generous than `decide` could be. Cheap: asked once for each listed item.
+   */
+  mayEver(organization: OrganizationName, roles: readonly string[], action: PolicyAction, server: string, target: string): boolean;
+  /** Changes whenever `mayEver` might answer otherwise; `undefined` while there is no bundle (everything is denied). */
+  digest(organization: OrganizationName): string | undefined;
+}
+
+export interface UpstreamCall {
+  readonly organization: OrganizationName;
+  readonly server: ServerName;
+  readonly revision: number;
+  readonly callId: CallId;
+  /** In the server's own names. */
+  readonly method: string;
+  readonly params: Readonly<Record<string, unknown>>;
+  readonly timeoutMs: number;
+  /** Progress and log notifications of this call, tokens already those of the params. */
+  readonly onEvent?: (method: string, params: Record<string, unknown>) => void;
+}
+
+/**
+ * One trip to an upstream server. Aborting `signal` cancels the call upstream. Rejects with a GatewayError: `upstream_failed`
+ * when nothing ran, `upstream_lost` when it may have run, `timeout`, `sandbox_unavailable`, `cancelled`.
+ */
+export interface UpstreamPort {
+  invoke(call: UpstreamCall, signal: AbortSignal): Promise<UpstreamReply>;
+}
