@@ -26,7 +26,7 @@ for (const { directory, manifest: project } of packages) {
   const reference = (name) => ({ path: path.relative(directory, directoryOf.get(name)) });
   write(`${directory}/tsconfig.json`, {
     extends: `${up}/tsconfig.base.json`,
-    compilerOptions: { rootDir: 'src', outDir: 'dist', tsBuildInfoFile: 'dist/.tsbuildinfo' },
+    compilerOptions: { rootDir: 'src', outDir: 'dist', tsBuildInfoFile: 'dist/.tsbuildinfo', ...(project.nx?.tags?.includes('type:testing') ? { types: ['node', 'jest'] } : {}) },
     include: ['src'],
     exclude: ['src/**/*.spec.ts'],
     references: local(project.dependencies).map(reference),

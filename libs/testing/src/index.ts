@@ -1,1 +1,3 @@
-export {};
+export { busContract, type BusPair } from './bus/bus-contract.js';
+export { freePort, startNatsServer, type NatsServer } from './bus/nats-server.js';
+export { testDatabase, type TestDatabase } from './test-database.js';

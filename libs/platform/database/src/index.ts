@@ -1,2 +1,3 @@
+export { startEmbeddedPostgres, type EmbeddedPostgres, type EmbeddedPostgresOptions } from './embedded/embedded-postgres.js';
 export { migrate } from './migrate.js';
 export { createPool, transaction, type DatabaseRole, type PoolOptions } from './pool.js';

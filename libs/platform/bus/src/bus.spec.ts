@@ -1,0 +1,77 @@
+import { event, rpc } from '@mcpgw/contracts';
+import { busContract, startNatsServer, type BusPair, type NatsServer } from '@mcpgw/testing';
+import { connect } from 'node:net';
+import { z } from 'zod';
+import type { Bus } from './bus.js';
+import { MemoryBus } from './memory-bus.js';
+import { connectNatsBus } from './nats-bus.js';
+
+const echo = rpc({ subject: 'echo.v1.say', request: z.object({ text: z.string() }), reply: z.object({ text: z.string() }), timeoutMs: 2_000 });
+const flush = rpc({ subject: 'flush.v1.now', request: z.object({}), reply: z.object({}) });
+const tick = event({ subject: 'clock.v1.tick', payload: z.object({ n: z.int() }) });
+
+describe('memory driver', () => {
+  busContract(async (): Promise<BusPair> => {
+    const bus = new MemoryBus();
+    return { caller: bus, server: bus, settled: async () => {}, close: () => bus.close() };
+  });
+});
+
+describe('nats driver', () => {
+  let nats: NatsServer;
+  const open = (name: string): Promise<Bus> => connectNatsBus({ url: nats.url, name, onFault: () => {}, onWaiting: () => {} });
+  beforeAll(async () => {
+    nats = await startNatsServer();
+  });
+  afterAll(() => nats.stop());
+
+  busContract(async (): Promise<BusPair> => {
+    const [caller, server] = await Promise.all([open('caller'), open('server')]);
+    return {
+      caller,
+      server,
+      // A request that the server's own connection makes comes back after everything it sent before.
+      settled: async () => {
+        const subscription = server.handle(flush, async () => ({}));
+        await server.request(flush, {});
+        await subscription.close();
+        await server.request(flush, {}).catch(() => {});
+      },
+      close: async () => {
+        await Promise.all([caller.close(), server.close()]);
+      },
+    };
+  });
+
+  it('says so when a message is larger than the server takes', async () => {
+    const bus = await open('large');
+    await expect(bus.request(echo, { text: 'x'.repeat(9_000_000) })).rejects.toMatchObject({ code: 'payload_too_large' });
+    await bus.close();
+  });
+
+  it('says that it waits for a server that is not there, and stops when told to', async () => {
+    const said: string[] = [];
+    const abort = new AbortController();
+    const opening = connectNatsBus({ url: 'nats://127.0.0.1:1', name: 'early', onFault: () => {}, onWaiting: (message) => (said.push(message), abort.abort(new Error('enough'))), signal: abort.signal });
+    await expect(opening).rejects.toThrow('enough');
+    expect(said[0]).toMatch(/Waiting for NATS at nats:\/\/127\.0\.0\.1:1/);
+  });
+
+  it('comes back after the server was killed and tells who wants to know', async () => {
+    const port = Number(new URL(nats.url).port);
+    const [caller, server] = await Promise.all([open('caller'), open('server')]);
+    server.handle(echo, async (payload) => payload);
+    const ticks: number[] = [];
+    server.subscribe(tick, ({ n }) => void ticks.push(n));
+    const reconnected = Promise.all([caller, server].map((bus) => new Promise<void>((resolve) => bus.onReconnect(resolve))));
+    await nats.stop('SIGKILL');
+    while (caller.problem() === undefined) await new Promise((resolve) => setTimeout(resolve, 10));
+    expect(caller.problem()).toMatch(/lost; reconnecting/);
+    nats = await startNatsServer({ port });
+    await reconnected;
+    expect(caller.problem()).toBeUndefined();
+    await expect(caller.request(echo, { text: 'again' })).resolves.toEqual({ text: 'again' });
+    await Promise.all([caller.close(), server.close()]);
+    expect(await new Promise<boolean>((resolve) => connect(port, '127.0.0.1', () => resolve(true)))).toBe(true);
+  }, 20_000);
+});

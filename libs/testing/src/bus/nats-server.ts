@@ -1,0 +1,63 @@
+import { spawn, spawnSync } from 'node:child_process';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { connect, createServer } from 'node:net';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+
+export interface NatsServer {
+  readonly url: string;
+  readonly pid: number;
+  stop(signal?: NodeJS.Signals): Promise<void>;
+}
+
+/** Starts a real nats-server on loopback. Throws what to install where there is none. `port`: the same again after a stop. */
+export async function startNatsServer(options: { readonly port?: number } = {}): Promise<NatsServer> {
+  if (spawnSync('nats-server', ['--version']).error) throw new Error('nats-server is not installed: apt-get install -y nats-server (or put one of 2.9 or newer on the PATH).');
+  const port = options.port ?? (await freePort());
+  const directory = mkdtempSync(path.join(tmpdir(), 'mcpgw-nats-'));
+  const config = path.join(directory, 'nats.conf');
+  writeFileSync(config, `listen: "127.0.0.1:${port}"\nmax_payload: 8MB\n`);
+  const child = spawn('nats-server', ['-c', config], { stdio: ['ignore', 'ignore', 'pipe'] });
+  let output = '';
+  child.stderr.on('data', (chunk: Buffer) => (output = (output + chunk.toString()).slice(-4_096)));
+  const exited = new Promise<void>((resolve) => child.once('exit', () => resolve()));
+  await untilListening(port, () => (child.exitCode === null ? undefined : output));
+  return {
+    url: `nats://127.0.0.1:${port}`,
+    pid: child.pid as number,
+    stop: async (signal = 'SIGTERM') => {
+      child.kill(signal);
+      await exited;
+      rmSync(directory, { recursive: true, force: true });
+    },
+  };
+}
+
+export function freePort(): Promise<number> {
+  return new Promise((resolve, reject) => {
+    const probe = createServer();
+    probe.once('error', reject);
+    probe.listen(0, '127.0.0.1', () => {
+      const address = probe.address();
+      probe.close(() => (address && typeof address === 'object' ? resolve(address.port) : reject(new Error('no free port'))));
+    });
+  });
+}
+
+async function untilListening(port: number, failure: () => string | undefined): Promise<void> {
+  const deadline = Date.now() + 10_000;
+  for (;;) {
+    const failed = failure();
+    if (failed !== undefined) throw new Error(`nats-server ended:\n${failed}`);
+    const open = await new Promise<boolean>((resolve) => {
+      const socket = connect(port, '127.0.0.1', () => {
+        socket.destroy();
+        resolve(true);
+      });
+      socket.once('error', () => resolve(false));
+    });
+    if (open) return;
+    if (Date.now() > deadline) throw new Error(`nats-server did not listen within 10 s:\n${failure() ?? ''}`);
+    await new Promise((resolve) => setTimeout(resolve, 20));
+  }
+}
