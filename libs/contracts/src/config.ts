@@ -145,7 +145,13 @@ export const rulePattern = z
 /** JSON path of an argument: `customer_id`, `filter.owner`. Dots separate; array elements can't be addressed. */
 const argumentPath = z.string().regex(/^[^.\s"\\]{1,128}(\.[^.\s"\\]{1,128}){0,7}$/, 'must be argument names joined by dots');
 
-const when = z.strictObject({ arguments: z.record(argumentPath, argumentCondition) });
+/** `z.record` drops the key `__proto__` unseen, and a rule that loses a condition allows more: such a rule is refused instead. */
+const when = z.strictObject({
+  arguments: z.preprocess((value, context) => {
+    if (typeof value === 'object' && value !== null && Object.hasOwn(value, '__proto__')) context.addIssue({ code: 'custom', message: 'can not name an argument __proto__' });
+    return value;
+  }, z.record(argumentPath, argumentCondition)),
+});
 export type RuleWhen = z.infer<typeof when>;
 
 export const policyRule = z

@@ -21,6 +21,11 @@ export const compiledPolicy = z.object({
   targetPattern: z.string(),
   /** Arguments that the policy reads; empty: its decision depends on the slice alone. */
   argumentPaths: z.array(z.string()),
+  /**
+   * What those arguments must be for the policy to compare them: one of `types`, or the type of one of the consumer's
+   * `attributes`. A call whose argument is anything else is denied. A path without a row is only asked whether it is there.
+   */
+  argumentTypes: z.array(z.object({ path: z.string(), types: z.array(z.enum(['string', 'integer', 'boolean'])), attributes: z.array(z.string()) })),
   attributes: z.array(z.string()),
   reason: z.string().optional(),
   /** What the conditions ask, in words an agent can act on. */
@@ -29,12 +34,12 @@ export const compiledPolicy = z.object({
 });
 export type CompiledPolicy = z.infer<typeof compiledPolicy>;
 
+/** A function of the registry view alone, so that every PDP makes the same bytes of it. */
 export const policyBundle = z.object({
   format: z.literal(1),
   organization: organizationName,
   /** Revision of the registry view that it was compiled from. An edge refuses a bundle older than the one it holds. */
   revision: z.int(),
-  compiledAt: z.string(),
   policies: z.array(compiledPolicy),
 });
 export type PolicyBundle = z.infer<typeof policyBundle>;
@@ -53,6 +58,7 @@ export const policyBundles = rpc({
   reply: z.object({ bundles: z.array(signedBundle), removed: z.array(organizationName), more: z.boolean() }),
 });
 
+/** `digest` is empty when the organization is gone. */
 export const policyChanged = event({ subject: 'policy.v1.changed', payload: z.object({ organization: organizationName, digest: z.string() }) });
 
 const attribute = z.union([z.string(), z.int(), z.boolean()]);
