@@ -1,1 +1,2 @@
-export {};
+export { checkRoles } from './check-roles.js';
+export type { Finding } from './findings.js';
