@@ -58,3 +58,31 @@ async function applyOne(client: pg.Client, name: string, sql: string, checksum: 
     throw new Error(`The migration ${name} failed: ${cause instanceof Error ? cause.message : String(cause)}`, { cause });
   }
 }
+
+const RETRY_MS = 500;
+const SAY_EVERY_MS = 5_000;
+
+/** `migrate`, waiting for a database that can't be reached yet, for as long as it takes. A failed migration rejects. */
+export async function migrateWhenReachable(url: string, onWaiting: (message: string) => void, signal?: AbortSignal): Promise<readonly string[]> {
+  for (let saidAt = 0; ; ) {
+    signal?.throwIfAborted();
+    try {
+      return await migrate(url);
+    } catch (error) {
+      if (!isUnreachable(error)) throw error;
+      if (Date.now() - saidAt >= SAY_EVERY_MS) {
+        saidAt = Date.now();
+        const { hostname, port } = new URL(url);
+        onWaiting(`Waiting for Postgres at ${hostname}:${port || '5432'}: ${(error as Error).message || 'no connection'}. Start it there, or set MCPGW_DATABASE_URL.`);
+      }
+      await new Promise((resolve) => setTimeout(resolve, RETRY_MS));
+    }
+  }
+}
+
+/** No server there, a server that is starting or stopping, or a lost connection: time may heal it. */
+function isUnreachable(error: unknown): boolean {
+  const code = (error as { code?: string }).code ?? '';
+  const message = error instanceof Error ? error.message : '';
+  return ['ECONNREFUSED', 'ECONNRESET', 'ENOTFOUND', 'EAI_AGAIN', 'ETIMEDOUT', 'EPIPE', 'ENOENT'].includes(code) || /^(57P0[123]|08)/.test(code) || /Connection terminated|timeout expired/.test(message);
+}

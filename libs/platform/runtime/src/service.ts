@@ -46,6 +46,8 @@ export interface ListenOptions {
   readonly host: string;
   /** 0: any free one. */
   readonly port: number;
+  /** Unix socket instead of host and port. */
+  readonly socketPath?: string | undefined;
   /** Largest request body in bytes that Fastify reads. */
   readonly bodyLimit: number;
 }
@@ -63,7 +65,9 @@ export async function startService(context: ServiceContext, module: DynamicModul
   app.useGlobalFilters(new PassFaults());
   await app.startAllMicroservices();
   let url: string | undefined;
-  if (listen) {
+  if (listen?.socketPath) {
+    await app.listen({ path: listen.socketPath });
+  } else if (listen) {
     await app.listen(listen.port, listen.host);
     url = `http://${listen.host.includes(':') ? `[${listen.host}]` : listen.host}:${new URL(await app.getUrl()).port}`;
   } else {

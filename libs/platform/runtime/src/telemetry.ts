@@ -1,0 +1,83 @@
+import { createServer, type Server } from 'node:http';
+import { metrics, trace } from '@opentelemetry/api';
+import { OTLPTraceExporter } from '@opentelemetry/exporter-trace-otlp-http';
+import { PrometheusExporter } from '@opentelemetry/exporter-prometheus';
+import { resourceFromAttributes } from '@opentelemetry/resources';
+import { AggregationType, MeterProvider } from '@opentelemetry/sdk-metrics';
+import { BatchSpanProcessor, TracerProvider } from '@opentelemetry/sdk-trace';
+import type { Health } from './health.js';
+import type { Logger } from './logger.js';
+
+/** Buckets in seconds that the MCP semantic conventions ask for. */
+const DURATION_BUCKETS = [0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 30, 60, 120, 300];
+
+export interface Telemetry {
+  /** Where /metrics, /healthz and /readyz are. */
+  readonly url: string;
+  close(): Promise<void>;
+}
+
+export interface TelemetryOptions {
+  readonly service: string;
+  readonly host: string;
+  readonly port: number;
+  /** OTLP/HTTP collector, `http://host:4318`; none: no traces are made. */
+  readonly otlpEndpoint: string | undefined;
+  readonly healths: readonly Health[];
+  readonly logger: Logger;
+}
+
+/** Meters and traces of this process, and the port that the orchestrator and Prometheus ask. */
+export async function startTelemetry(options: TelemetryOptions): Promise<Telemetry> {
+  const resource = resourceFromAttributes({ 'service.name': `mcpgw-${options.service}` });
+  const exporter = new PrometheusExporter({ preventServerStart: true });
+  const meters = new MeterProvider({
+    resource,
+    readers: [exporter],
+    views: [{ instrumentName: 'mcp.*.duration', aggregation: { type: AggregationType.EXPLICIT_BUCKET_HISTOGRAM, options: { boundaries: DURATION_BUCKETS } } }],
+  });
+  metrics.setGlobalMeterProvider(meters);
+  const traces = options.otlpEndpoint ? new TracerProvider({ resource, spanProcessors: [new BatchSpanProcessor({ exporter: new OTLPTraceExporter({ url: `${options.otlpEndpoint.replace(/\/$/, '')}/v1/traces` }) })] }) : undefined;
+  if (traces) trace.setGlobalTracerProvider(traces);
+  const server = createServer((request, response) => {
+    const path = request.url?.split('?')[0];
+    if (path === '/metrics') return exporter.getMetricsRequestHandler(request, response);
+    if (path === '/healthz') return void response.writeHead(200, { 'content-type': 'application/json' }).end('{"alive":true}\n');
+    if (path !== '/readyz') return void response.writeHead(404).end();
+    const statuses = options.healths.map((health) => health.status());
+    const ready = statuses.every((status) => status.ready);
+    const problems = statuses.flatMap((status) => status.problems.map((problem) => ({ service: status.service, ...problem })));
+    response.writeHead(ready ? 200 : 503, { 'content-type': 'application/json' }).end(`${JSON.stringify({ ready, problems })}\n`);
+  });
+  const url = await listenOrMove(server, options);
+  return {
+    url,
+    close: async () => {
+      server.closeAllConnections();
+      await new Promise((resolve) => server.close(resolve));
+      await Promise.race([Promise.allSettled([traces?.shutdown(), meters.shutdown()]), new Promise((resolve) => setTimeout(resolve, 2_000).unref())]);
+    },
+  };
+}
+
+/** Several services on one machine may ask for the same port; the later ones take any free one and say so. */
+async function listenOrMove(server: Server, { host, port, logger }: TelemetryOptions): Promise<string> {
+  const listen = (wanted: number): Promise<void> =>
+    new Promise((resolve, reject) => {
+      server.once('error', reject);
+      server.listen(wanted, host, () => {
+        server.off('error', reject);
+        resolve();
+      });
+    });
+  try {
+    await listen(port);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'EADDRINUSE') throw error;
+    await listen(0);
+    logger.info({ wanted: port }, 'the metrics port is taken; using another');
+  }
+  const address = server.address();
+  const bound = address && typeof address === 'object' ? address.port : port;
+  return `http://${host.includes(':') ? `[${host}]` : host}:${bound}`;
+}
