@@ -1,1 +1,5 @@
-export {};
+import 'reflect-metadata';
+import { runnerConfig, RunnerModule } from '@mcpgw/feature-runner';
+import { runService } from '@mcpgw/platform-runtime';
+
+await runService('runner', runnerConfig, (config) => ({ module: RunnerModule.forRoot(config) }));

@@ -57,3 +57,8 @@ export const commonConfig = z.object({
   logFile: z.string().optional().describe('File that takes the log; standard error when absent'),
 });
 export type CommonConfig = z.infer<typeof commonConfig>;
+
+/** This process's environment for a child process that is part of the product. Never for a sandbox. */
+export function inheritedEnvironment(): NodeJS.ProcessEnv {
+  return { ...process.env };
+}
