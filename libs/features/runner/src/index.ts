@@ -1,1 +1,1 @@
-export {};
+export { runnerConfig, type RunnerConfig, type RunnerSettings } from './runner.config.js';
