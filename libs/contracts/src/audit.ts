@@ -50,6 +50,11 @@ export const auditEntry = z.object({
     })
     .optional(),
   traceId: z.string().optional(),
+  /**
+   * Only in `late`, which the audit service writes in the name of the outcome that came too late and under its entry id: the
+   * place and time that the edge gave it, so that the edge's numbering shows no gap.
+   */
+  replaces: z.object({ edge: z.object({ id: z.string(), epoch: z.int(), seq: z.int() }), time: z.string() }).optional(),
 });
 export type AuditEntry = z.infer<typeof auditEntry>;
 
