@@ -1,0 +1,120 @@
+import type { CompiledPolicy, Decision, DecisionRequest, PolicyAction, PolicyBundle } from '@mcpgw/contracts';
+import { digestOf } from './bundle.js';
+import { authorize, type CedarAnswer } from './cedar.js';
+import { PreparsedSlices, type PreparsedLimits } from './preparsed-slices.js';
+import { projectArguments, type Projection } from './project-arguments.js';
+import * as reasons from './reasons.js';
+import { SliceIndex, type Slice } from './slice-index.js';
+
+const DEFAULT_LIMITS: PreparsedLimits = { slices: 512, policies: 20_000 };
+const MAX_NAME_LENGTH = 8_192;
+
+interface Held {
+  readonly digest: string;
+  /** Digest of the policies alone. */
+  readonly content: string;
+  readonly index: SliceIndex;
+  /** What constant slices decide, each asked of Cedar once. */
+  readonly constant: WeakMap<Slice, CedarAnswer>;
+  readonly slices: WeakSet<Slice>;
+}
+
+type Denial = { readonly ruleIds: readonly string[]; readonly reasons: reasons.Reasons };
+
+/**
+ * Decides by the bundles it was given: the policies that can apply are found by index, their arguments projected, and Cedar
+ * asked about them alone. Deny by default; a deny rule wins; whatever can't be evaluated is denied. Synchronous, and for one
+ * thread: Cedar's cache of parsed policies is not shared.
+ */
+export class PolicyEngine {
+  private readonly held = new Map<string, Held>();
+  private readonly preparsed: PreparsedSlices;
+
+  constructor(limits: PreparsedLimits = DEFAULT_LIMITS) {
+    this.preparsed = new PreparsedSlices(limits);
+  }
+
+  /**
+   * Decides by `bundle` from now on. `digest` is what its decisions carry. A new revision with the same policies, as every new
+   * key makes one, keeps what was parsed.
+   */
+  load(bundle: PolicyBundle, digest: string): void {
+    const old = this.held.get(bundle.organization);
+    const content = digestOf(JSON.stringify(bundle.policies));
+    if (old?.content === content) return void this.held.set(bundle.organization, { ...old, digest });
+    this.remove(bundle.organization);
+    this.held.set(bundle.organization, { digest, content, index: new SliceIndex(bundle.policies), constant: new WeakMap(), slices: new WeakSet() });
+  }
+
+  /** The organization has no bundle any more: everything is denied. */
+  remove(organization: string): void {
+    const old = this.held.get(organization);
+    if (!old) return;
+    this.held.delete(organization);
+    this.preparsed.drop((slice) => old.slices.has(slice));
+  }
+
+  organizations(): readonly string[] {
+    return [...this.held.keys()];
+  }
+
+  digest(organization: string): string | undefined {
+    return this.held.get(organization)?.digest;
+  }
+
+  /** Some permit could apply, with the right arguments and attributes, and no deny rule applies whatever the arguments. */
+  mayEver(organization: string, roles: readonly string[], action: PolicyAction, server: string, target: string): boolean {
+    return this.held.get(organization)?.index.sliceFor(roles, action, server, target).mayEver ?? false;
+  }
+
+  decide(request: DecisionRequest): Decision {
+    const held = this.held.get(request.organization);
+    if (!held) return deny('', { ruleIds: [], reasons: reasons.noBundle(request.organization) });
+    const bad = malformedName(request);
+    if (bad) return deny(held.digest, { ruleIds: [], reasons: reasons.malformed(bad) });
+    const slice = held.index.sliceFor(request.roles, request.action, request.server, request.target);
+    if (slice.policies.length === 0) return deny(held.digest, { ruleIds: [], reasons: reasons.notPermitted(request, []) });
+    const projection = projectArguments(slice.plan, request.arguments, request.attributes);
+    if (!projection.ok) return deny(held.digest, { ruleIds: projection.ruleId === '' ? [] : [projection.ruleId], reasons: reasons.notComparable(projection) });
+    const answer = this.evaluate(held, slice, request, projection);
+    if (answer === undefined || answer.erred.length > 0) return deny(held.digest, { ruleIds: [], reasons: reasons.notEvaluated(request, answer?.erred ?? []) });
+    if (answer.allow) return { effect: 'permit', ruleIds: inOrder(slice, answer.policies).map((policy) => policy.id), bundleDigest: held.digest };
+    return deny(held.digest, explain(slice, request, answer));
+  }
+
+  private evaluate(held: Held, slice: Slice, request: DecisionRequest, projection: Extract<Projection, { ok: true }>): CedarAnswer | undefined {
+    const known = held.constant.get(slice);
+    if (known) return known;
+    const slot = this.preparsed.slotOf(slice);
+    if (slot === undefined) return undefined;
+    held.slices.add(slice);
+    const { consumer, action, server, target } = request;
+    const answer = authorize(slot, { consumer, action, server, target, roles: slice.roles, attributes: projection.attributes, arguments: projection.arguments });
+    if (slice.constant && answer) held.constant.set(slice, answer);
+    return answer;
+  }
+}
+
+function deny(bundleDigest: string, { ruleIds, reasons: { agent, operator } }: Denial): Decision {
+  return { effect: 'deny', ruleIds: [...ruleIds], bundleDigest, agentReason: agent, operatorReason: operator };
+}
+
+function explain(slice: Slice, request: DecisionRequest, answer: CedarAnswer): Denial {
+  const forbids = inOrder(slice, answer.policies);
+  if (forbids.length > 0) return { ruleIds: forbids.map((policy) => policy.id), reasons: reasons.forbidden(request, forbids) };
+  return { ruleIds: [], reasons: reasons.notPermitted(request, slice.policies.filter((policy) => policy.effect === 'permit')) };
+}
+
+/** Cedar names them in no particular order. */
+function inOrder(slice: Slice, ids: readonly string[]): readonly CompiledPolicy[] {
+  return slice.policies.filter((policy) => ids.includes(policy.id));
+}
+
+/** Half a UTF-16 pair makes Cedar's engine throw; neither names nor targets of honest servers have one. */
+function malformedName(request: DecisionRequest): string | undefined {
+  for (const what of ['consumer', 'server', 'target'] as const) {
+    const name = request[what];
+    if (name.length > MAX_NAME_LENGTH || !name.isWellFormed()) return what;
+  }
+  return undefined;
+}
