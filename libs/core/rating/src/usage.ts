@@ -22,7 +22,8 @@ export interface WindowKey {
 export interface UsageWindow extends WindowKey, UsageCounts {}
 
 /** The parts of an audit entry that decide what it counts for. */
-export type CountedEntry = Pick<AuditEntry, 'phase' | 'intentId' | 'time' | 'method' | 'server' | 'target'> & {
+export type CountedEntry = Pick<AuditEntry, 'phase' | 'time' | 'method' | 'server' | 'target'> & {
+  readonly intentId?: string | undefined;
   readonly principal?: { readonly consumer: string } | undefined;
   readonly request: { readonly bytes: number };
   readonly outcome?: Pick<NonNullable<AuditEntry['outcome']>, 'status' | 'bytes' | 'durationUs'> | undefined;

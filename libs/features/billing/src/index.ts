@@ -1,1 +1,2 @@
-export {};
+export { BillingModule } from './billing.module.js';
+export { billingConfig, type BillingConfig } from './config.js';
