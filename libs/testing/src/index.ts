@@ -1,3 +1,10 @@
 export { busContract, type BusPair } from './bus/bus-contract.js';
 export { freePort, startNatsServer, type NatsServer } from './bus/nats-server.js';
 export { testDatabase, type TestDatabase } from './test-database.js';
+export { Child, until, WORKSPACE } from './system/child.js';
+export { startGatewaySystem } from './system/gateway-system.js';
+export { SERVICES, startServicesSystem } from './system/services-system.js';
+export { applyFile, COMMAND, createKey, json, readJson, runCommand, type CommandResult, type System } from './system/system.js';
+export { startHttpUpstream } from './system/upstream.js';
+export { startStripeStandIn, type StripeStandIn, type StripeTrouble } from './stripe/stripe-stand-in.js';
+export type { MeterEventObject, MeterEventParams } from './stripe/meter-events.js';

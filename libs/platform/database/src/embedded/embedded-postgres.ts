@@ -13,6 +13,8 @@ export interface EmbeddedPostgresOptions {
   readonly directory: string;
   /** `tcp`: 127.0.0.1, any free port. `socket`: a Unix socket in a private folder, no port at all. */
   readonly listen: 'tcp' | 'socket';
+  /** This port instead of any free one, with `tcp`. */
+  readonly port?: number;
   /** For throw-away databases: no fsync. */
   readonly volatile?: boolean;
   /** Told when the server ends although nobody stopped it. */
@@ -22,6 +24,8 @@ export interface EmbeddedPostgresOptions {
 export interface EmbeddedPostgres {
   /** postgresql://… of its database, with the generated password. */
   readonly url: string;
+  /** Process id of the server itself. */
+  readonly pid: number;
   stop(): Promise<void>;
 }
 
@@ -52,29 +56,45 @@ export async function startEmbeddedPostgres(options: EmbeddedPostgresOptions): P
   chmodSync(directory, 0o700);
   const identity = chooseIdentity(findPostgresBinaries(), directory);
   const password = await initialise(directory, identity, options.volatile === true);
-  const place = await chooseAddress(options.listen, identity);
-  const server = launch(directory, identity, place, options.volatile === true);
+  const place = await chooseAddress(options.listen, options.port, identity);
   const url = place.url(password);
-  try {
-    await untilReady(url('postgres'), server);
-    await createDatabase(url('postgres'));
-  } catch (error) {
-    await stopServer(server);
+  const server = await launchUntilReady(directory, identity, place, options.volatile === true, url('postgres')).catch((error: unknown) => {
     place.remove();
     throw error;
-  }
+  });
   let stopping = false;
   server.process.once('exit', () => {
     place.remove();
     if (!stopping) options.onExit?.(server.log());
   });
-  return {
-    url: url(USER),
-    stop: async () => {
-      stopping = true;
-      await stopServer(server);
-    },
+  const stop = async (): Promise<void> => {
+    stopping = true;
+    await stopServer(server);
   };
+  await createDatabase(url('postgres')).catch(async (error: unknown) => {
+    await stop();
+    throw error;
+  });
+  return { url: url(USER), pid: Number(readFileSync(path.join(directory, 'cluster/postmaster.pid'), 'utf8').split('\n')[0]), stop };
+}
+
+const PREDECESSOR_DEADLINE_MS = 20_000;
+const PREDECESSOR = /lock file "postmaster.pid"|is another postmaster|still in use|Address already in use/;
+
+/** After a crash of the launcher its server may still be shutting down, and holds the folder until it is done. */
+async function launchUntilReady(directory: string, identity: PostgresIdentity, place: Address, volatile: boolean, url: string): Promise<Server> {
+  const deadline = Date.now() + PREDECESSOR_DEADLINE_MS;
+  for (;;) {
+    const server = launch(directory, identity, place, volatile);
+    try {
+      await untilReady(url, server);
+      return server;
+    } catch (error) {
+      await stopServer(server);
+      if (Date.now() > deadline || !PREDECESSOR.test(server.log())) throw error;
+      await new Promise((resolve) => setTimeout(resolve, 100));
+    }
+  }
 }
 
 interface Server {
@@ -123,9 +143,9 @@ interface Address {
   remove(): void;
 }
 
-async function chooseAddress(listen: 'tcp' | 'socket', identity: PostgresIdentity): Promise<Address> {
+async function chooseAddress(listen: 'tcp' | 'socket', wanted: number | undefined, identity: PostgresIdentity): Promise<Address> {
   if (listen === 'tcp') {
-    const port = await freePort();
+    const port = wanted ?? (await freePort());
     return {
       settings: ['listen_addresses=127.0.0.1', `port=${port}`, 'unix_socket_directories='],
       url: (password) => (database) => `postgresql://${USER}:${password}@127.0.0.1:${port}/${database}`,

@@ -1,0 +1,97 @@
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { registryBootstrap } from '@mcpgw/contracts';
+import { connectNatsBus } from '@mcpgw/platform-bus';
+import { startEmbeddedPostgres, type EmbeddedPostgres } from '@mcpgw/platform-database';
+import { freePort, startNatsServer, type NatsServer } from '../bus/nats-server.js';
+import { Child, until, WORKSPACE } from './child.js';
+import { runCommand, type System } from './system.js';
+
+export const SERVICES = ['edge', 'registry', 'policy', 'audit', 'billing', 'runner', 'admin'] as const;
+
+/** Seven processes of their own on a real nats-server and a real Postgres, which can be killed and restarted like them. */
+export async function startServicesSystem(environment: NodeJS.ProcessEnv = {}): Promise<System> {
+  const directory = mkdtempSync(path.join(tmpdir(), 'mcpgw-services-'));
+  const children = new Map<string, Child>();
+  let nats: NatsServer = await startNatsServer();
+  let postgres: EmbeddedPostgres = await startEmbeddedPostgres({ directory: path.join(directory, 'postgres'), listen: 'tcp' });
+  const databaseUrl = postgres.url;
+  const [edgePort, adminPort] = [await freePort(), await freePort()];
+  const metrics = new Map<string, number>();
+  for (const service of SERVICES) metrics.set(service, await freePort());
+  const start = (service: string): void => {
+    const settings = {
+      MCPGW_NATS_URL: nats.url,
+      MCPGW_DATABASE_URL: databaseUrl,
+      MCPGW_DATA_DIR: path.join(directory, 'data', service),
+      MCPGW_KEYS_DIR: path.join(directory, 'keys'),
+      MCPGW_EDGE_PORT: String(edgePort),
+      MCPGW_ADMIN_PORT: String(adminPort),
+      MCPGW_METRICS_PORT: String(metrics.get(service)),
+      MCPGW_ALLOWED_MOUNTS: `${WORKSPACE},${directory}`,
+      ...environment,
+    };
+    children.set(service, Child.start(service, [process.execPath, '--enable-source-maps', path.join(WORKSPACE, `apps/${service}/dist/main.js`)], settings, directory));
+  };
+  const ready = (service: string): Promise<unknown> =>
+    until(
+      `${service} is ready`,
+      async () => {
+        if (!children.get(service)?.running()) throw new Error(`${service} ended:\n${children.get(service)?.log()}`);
+        return (await fetch(`http://127.0.0.1:${metrics.get(service)}/readyz`)).ok;
+      },
+      60_000,
+    );
+  // The edge first and the registry last: each must wait for what it needs.
+  for (const service of SERVICES) start(service);
+  await Promise.all(SERVICES.map(ready)).catch((error: unknown) => {
+    throw new Error(`The services did not become ready:\n${[...children.values()].map((child) => `--- ${child.name}\n${child.log().slice(-2_000)}`).join('\n')}`, { cause: error });
+  });
+  const bus = await connectNatsBus({ url: nats.url, name: 'test', onFault: () => {}, onWaiting: () => {} });
+  const { adminToken } = await bus.request(registryBootstrap, {});
+  await bus.close();
+  const adminUrl = `http://127.0.0.1:${adminPort}`;
+  return {
+    kind: 'services',
+    directory,
+    dataDir: path.join(directory, 'data'),
+    edgeUrl: `http://127.0.0.1:${edgePort}`,
+    adminUrl,
+    adminToken: adminToken ?? '',
+    databaseUrl,
+    children,
+    mcpgw: (args, options) => runCommand(args, { MCPGW_ADMIN_URL: adminUrl, MCPGW_ADMIN_TOKEN: adminToken ?? '', MCPGW_DATA_DIR: path.join(directory, 'cli'), ...options?.environment }, options?.input),
+    logs: () => [...children.values()].map((child) => child.log()).join('\n'),
+    restart: async (service, signal) => {
+      if (service === 'nats') {
+        const port = Number(new URL(nats.url).port);
+        await nats.stop(signal);
+        nats = await startNatsServer({ port });
+      } else if (service === 'postgres') {
+        process.kill(postgres.pid, signal);
+        await until('Postgres has ended', () => !alive(postgres.pid));
+        postgres = await startEmbeddedPostgres({ directory: path.join(directory, 'postgres'), listen: 'tcp', port: Number(new URL(databaseUrl).port) });
+      } else {
+        await children.get(service)?.stop(signal);
+        start(service);
+        await ready(service);
+      }
+    },
+    close: async () => {
+      await Promise.all([...children.values()].map((child) => child.stop()));
+      await nats.stop();
+      await postgres.stop();
+      rmSync(directory, { recursive: true, force: true });
+    },
+  };
+}
+
+function alive(pid: number): boolean {
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch {
+    return false;
+  }
+}
