@@ -16,7 +16,7 @@ export interface Call<Params, Query, Body> {
   readonly body: Body;
   /** Name of the operator whose token this is; what the registry records as the actor. */
   readonly operator: string;
-  ask<Request, Reply>(message: Rpc<Request, Reply>, payload: Request, timeoutMs?: number): Promise<Reply>;
+  readonly ask: <Request, Reply>(message: Rpc<Request, Reply>, payload: Request, timeoutMs?: number) => Promise<Reply>;
 }
 
 interface Definition<Params, Query, Body, Reply> {
