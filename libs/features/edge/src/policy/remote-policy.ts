@@ -1,4 +1,4 @@
-import { policyDecide, type Decision, type DecisionRequest, type OrganizationName, type PolicyAction } from '@mcpgw/contracts';
+import { GatewayError, policyDecide, toGatewayError, type Decision, type DecisionRequest, type OrganizationName, type PolicyAction } from '@mcpgw/contracts';
 import type { Bus } from '@mcpgw/platform-bus';
 import type { PolicyPort } from '../ports.js';
 import type { LocalPolicy } from './local-policy.js';
@@ -11,8 +11,14 @@ export class RemotePolicy implements PolicyPort {
   ) {}
 
   /** Rejects with `unavailable` or `timeout` when the PDP doesn't answer: the call must not be made. */
-  decide(request: DecisionRequest): Promise<Decision> {
-    return this.bus.request(policyDecide, request);
+  async decide(request: DecisionRequest): Promise<Decision> {
+    try {
+      return await this.bus.request(policyDecide, request);
+    } catch (thrown) {
+      const cause = toGatewayError(thrown);
+      const code = cause.code === 'timeout' ? 'timeout' : 'unavailable';
+      throw new GatewayError(code, 'The access rules could not be asked, so the call was not made. Try again.', { cause });
+    }
   }
 
   mayEver(organization: OrganizationName, roles: readonly string[], action: PolicyAction, server: string, target: string): boolean {
