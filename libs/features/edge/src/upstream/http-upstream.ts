@@ -1,0 +1,164 @@
+import { GatewayError, type OrganizationName, type ServerConfig, type ServerDefinition, type ServerName, type UpstreamReply } from '@mcpgw/contracts';
+import { discoverServer, readDiscoverResult, type ClientInfo, type Handshake } from '@mcpgw/core-mcp-wire';
+import type { Logger } from '@mcpgw/platform-runtime';
+import type { UpstreamCall, UpstreamPort } from '../ports.js';
+import { CallDeadline } from './call-deadline.js';
+import { ConnectionPools } from './connection-pools.js';
+import { HttpServerConnection } from './http-server-connection.js';
+import { DEFAULT_HTTP_UPSTREAM_LIMITS, targetDigest, type HttpTarget, type HttpUpstreamLimits } from './http-target.js';
+
+export interface HttpUpstreamsOptions {
+  /** The server's HTTP part at this revision, secrets substituted; undefined when the edge doesn't know it. */
+  readonly resolve: (organization: OrganizationName, server: ServerName, revision: number) => HttpTarget | undefined;
+  readonly clientInfo: ClientInfo;
+  readonly logger: Logger;
+  /** A server said that its lists changed. May come often: the receiver must make few of many. */
+  readonly onListChanged: (organization: OrganizationName, server: ServerName) => void;
+  readonly limits?: Partial<HttpUpstreamLimits>;
+}
+
+interface Held {
+  readonly organization: OrganizationName;
+  readonly server: ServerName;
+  readonly revision: number;
+  readonly digest: string;
+  readonly connection: HttpServerConnection;
+  target: HttpTarget;
+}
+
+const SWEEP_MS = 30_000;
+const MAX_PROBE_MS = 5_000;
+
+/** HTTP servers as an UpstreamPort. One connection object per organization, server and revision, made on the first call. */
+export class HttpUpstreams implements UpstreamPort {
+  readonly #options: HttpUpstreamsOptions;
+  readonly #limits: HttpUpstreamLimits;
+  readonly #pools: ConnectionPools;
+  readonly #held = new Map<string, Held>();
+  readonly #sweeper: NodeJS.Timeout;
+  #closed = false;
+
+  constructor(options: HttpUpstreamsOptions) {
+    this.#options = options;
+    this.#limits = { ...DEFAULT_HTTP_UPSTREAM_LIMITS, ...options.limits };
+    this.#pools = new ConnectionPools(this.#limits);
+    this.#sweeper = setInterval(() => this.#sweep(), SWEEP_MS).unref();
+  }
+
+  /** Servers held and pools open: for the status. */
+  get sizes(): { readonly servers: number; readonly pools: number } {
+    return { servers: this.#held.size, pools: this.#pools.size };
+  }
+
+  async invoke(call: UpstreamCall, signal: AbortSignal): Promise<UpstreamReply> {
+    const target = this.#options.resolve(call.organization, call.server, call.revision);
+    if (target === undefined) throw new GatewayError('upstream_failed', `Server "${call.server}" is not known to this gateway at revision ${call.revision}. Try again.`);
+    return this.#connection(call.organization, call.server, call.revision, target).call(call, signal);
+  }
+
+  /**
+   * Finds out the server's era and all that it offers. `headers` are the configured ones with secrets substituted. A session
+   * that calls use already is used here too; one made for this is ended.
+   */
+  async discover(config: ServerConfig, headers: Readonly<Record<string, string>>): Promise<ServerDefinition> {
+    if (config.http === undefined) throw new GatewayError('invalid_params', `Server "${config.name}" is not an HTTP server.`);
+    const { url, allowPrivateNetwork } = config.http;
+    const target = (era: HttpTarget['era']): HttpTarget => ({ url, headers, allowPrivateNetwork, era });
+    const endsAt = performance.now() + this.#limits.discoverTimeoutMs;
+    const modern = this.#open(config.organization, config.name, target('modern'), false);
+    try {
+      const handshake = await this.#probe(modern);
+      if (handshake !== undefined) return await list(modern, handshake, endsAt);
+    } finally {
+      await modern.close('now');
+    }
+    const inUse = this.#inUse(config, target('legacy'));
+    const legacy = inUse ?? this.#open(config.organization, config.name, target('legacy'), false);
+    try {
+      return await list(legacy, (await legacy.session()).handshake, endsAt);
+    } finally {
+      if (inUse === undefined) await legacy.close('now');
+    }
+  }
+
+  /** Closes what is not current any more, once its calls are answered. Call it after each change of the configuration. */
+  retain(isCurrent: (organization: OrganizationName, server: ServerName, revision: number) => boolean): void {
+    for (const [key, held] of this.#held) if (!isCurrent(held.organization, held.server, held.revision)) this.#retire(key, held);
+  }
+
+  /** Ends sessions, then cuts all connections; answers at most a few seconds later. */
+  async close(): Promise<void> {
+    if (this.#closed) return;
+    this.#closed = true;
+    clearInterval(this.#sweeper);
+    const all = [...this.#held.values()];
+    this.#held.clear();
+    await Promise.all(all.map(({ connection }) => connection.close('now')));
+    await this.#pools.destroy();
+  }
+
+  #connection(organization: OrganizationName, server: ServerName, revision: number, target: HttpTarget): HttpServerConnection {
+    const key = `${organization}/${server}/${revision}`;
+    const held = this.#held.get(key);
+    if (held?.target === target) return held.connection;
+    if (this.#closed) throw new GatewayError('upstream_failed', `Server "${server}" is not called: the gateway is shutting down.`);
+    const digest = targetDigest(target);
+    if (held?.digest === digest) {
+      held.target = target;
+      return held.connection;
+    }
+    if (held !== undefined) this.#retire(key, held);
+    else if (this.#held.size >= this.#limits.maxServers) this.#retireLongestUnused();
+    const connection = this.#open(organization, server, target, true);
+    this.#held.set(key, { organization, server, revision, digest, connection, target });
+    return connection;
+  }
+
+  #open(organization: OrganizationName, server: ServerName, target: HttpTarget, listen: boolean): HttpServerConnection {
+    const onListChanged = (): void => this.#options.onListChanged(organization, server);
+    return new HttpServerConnection({ server, target, pools: this.#pools, limits: this.#limits, clientInfo: this.#options.clientInfo, onListChanged, listen });
+  }
+
+  #inUse(config: ServerConfig, target: HttpTarget): HttpServerConnection | undefined {
+    const digest = targetDigest(target);
+    for (const held of this.#held.values()) if (held.organization === config.organization && held.server === config.name && held.digest === digest) return held.connection;
+    return undefined;
+  }
+
+  /**
+   * `server/discover` decides the era. Whatever is not a modern answer means legacy: servers of that era refuse an unknown
+   * first request in every way there is. One that is down or refuses us fails once more at `initialize`, and says so there.
+   */
+  async #probe(connection: HttpServerConnection): Promise<Handshake | undefined> {
+    const deadline = new CallDeadline(Math.min(MAX_PROBE_MS, this.#limits.handshakeTimeoutMs));
+    try {
+      const reply = await connection.callModern({ method: 'server/discover', params: {}, timeoutMs: MAX_PROBE_MS }, deadline);
+      const read = 'result' in reply ? readDiscoverResult(reply.result) : undefined;
+      return read?.ok === true ? read.handshake : undefined;
+    } catch {
+      return undefined;
+    } finally {
+      deadline.dispose();
+    }
+  }
+
+  #retire(key: string, held: Held): void {
+    this.#held.delete(key);
+    held.connection.close('idle').catch((error: unknown) => this.#options.logger.warn({ err: error, server: held.server }, 'could not close an upstream'));
+  }
+
+  #retireLongestUnused(): void {
+    let oldest: [string, Held] | undefined;
+    for (const entry of this.#held) if (oldest === undefined || entry[1].connection.lastUsedMs < oldest[1].connection.lastUsedMs) oldest = entry;
+    if (oldest !== undefined) this.#retire(...oldest);
+  }
+
+  #sweep(): void {
+    const before = performance.now() - this.#limits.idleMs;
+    for (const [key, held] of this.#held) if (held.connection.pending === 0 && held.connection.lastUsedMs < before) this.#retire(key, held);
+  }
+}
+
+function list(connection: HttpServerConnection, handshake: Handshake, endsAt: number): Promise<ServerDefinition> {
+  return discoverServer((method, params) => connection.call({ method, params, timeoutMs: endsAt - performance.now() }), handshake);
+}
