@@ -12,8 +12,6 @@ export const adminConfig = z.object({
   adminAllowedHosts: names
     .prefault('localhost,127.0.0.1,[::1]')
     .describe('Host names, joined by commas, under which the API may be addressed (Host) and called from a page (Origin); all others are refused, which stops DNS rebinding'),
+  adminMaxBodyBytes: z.coerce.number().int().min(1_024).max(134_217_728).default(8_388_608).describe('Largest request body in bytes; the default takes a configuration of some ten thousand objects'),
 });
 export type AdminConfig = z.infer<typeof adminConfig>;
-
-/** Largest request body in bytes: a configuration of some ten thousand objects. */
-export const ADMIN_BODY_LIMIT = 8 * 1_048_576;

@@ -13,11 +13,6 @@ export class ConfigError extends Error {
   }
 }
 
-/** A copy of the environment, for what is not ours to name: placeholders in an operator's file, and what a child process inherits. */
-export function processEnvironment(): Record<string, string | undefined> {
-  return { ...process.env };
-}
-
 /**
  * Reads a service's configuration from the environment: field `edgePort` from `MCPGW_EDGE_PORT`, or, for what should not stand
  * in an environment, the content of the file that `MCPGW_EDGE_PORT_FILE` names. Values are text: schemas coerce.

@@ -1,5 +1,5 @@
 export { CLOCK, systemClock, type Clock } from './clock.js';
-export { commonConfig, ConfigError, environmentName, inheritedEnvironment, loadConfig, processEnvironment, type CommonConfig } from './config.js';
+export { commonConfig, ConfigError, environmentName, inheritedEnvironment, loadConfig, type CommonConfig } from './config.js';
 export { Health, HEALTH, type Problem } from './health.js';
 export { KEY_FILES, KeyFiles, type SigningKeyName, type SymmetricKeyName } from './key-files.js';
 export { createLogger, LOGGER, silentLogger, type Logger } from './logger.js';

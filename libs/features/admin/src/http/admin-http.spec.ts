@@ -9,9 +9,10 @@ import { request as httpRequest } from 'node:http';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { AdminModule } from '../admin-module.js';
-import { ADMIN_BODY_LIMIT, adminConfig } from '../config.js';
+import { adminConfig } from '../config.js';
 import { mountAdmin } from './admin-http.js';
 
+const LIMIT = adminConfig.parse({}).adminMaxBodyBytes;
 const TOKEN = randomBytes(24).toString('base64url');
 
 /** A bus on which one operator token is known, as the registry would have it. */
@@ -57,7 +58,7 @@ describe('the management API', () => {
     bus = busWithOperator(() => void asked++);
     folder = mkdtempSync(path.join(tmpdir(), 'mcpgw-admin-'));
     const context = createContext('admin', bus, silentLogger, { dataDir: folder, keysDir: undefined });
-    service = await startService(context, AdminModule.forRoot(adminConfig.parse({})), { host: '127.0.0.1', port: 0, bodyLimit: ADMIN_BODY_LIMIT });
+    service = await startService(context, AdminModule.forRoot(adminConfig.parse({})), { host: '127.0.0.1', port: 0, bodyLimit: LIMIT });
   });
   afterEach(async () => {
     await service.close();
@@ -136,7 +137,7 @@ describe('the management API', () => {
       expect([answer.status, Object.keys((JSON.parse(answer.text) as { error: object }).error)]).toEqual([status, ['code', 'message']]);
       expect(answer.text).not.toContain(secret);
     }
-    expect((await call('POST', '/api/v1/apply', json, `"${'x'.repeat(ADMIN_BODY_LIMIT)}"`)).status).toBe(413);
+    expect((await call('POST', '/api/v1/apply', json, `"${'x'.repeat(LIMIT)}"`)).status).toBe(413);
   });
 
   it("passes a service's fault on by its code, and strips what is not one", async () => {

@@ -3,7 +3,7 @@ import type { Bus } from '@mcpgw/platform-bus';
 import type { Clock, Health, Logger } from '@mcpgw/platform-runtime';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import type { z } from 'zod';
-import { ADMIN_BODY_LIMIT, type AdminConfig } from '../config.js';
+import type { AdminConfig } from '../config.js';
 import { API } from '../routes/table.js';
 import { ServerViews } from '../server-views.js';
 import { AllowedHosts } from './allowed-hosts.js';
@@ -14,7 +14,7 @@ import { Operators } from './operators.js';
 import type { AdminPorts, Route } from './route.js';
 
 export interface AdminParts {
-  readonly config: Pick<AdminConfig, 'adminAllowedHosts'>;
+  readonly config: Pick<AdminConfig, 'adminAllowedHosts' | 'adminMaxBodyBytes'>;
   readonly bus: Bus;
   readonly health: Health;
   readonly clock: Clock;
@@ -34,7 +34,7 @@ export function mountAdmin(instance: FastifyInstance, parts: AdminParts): void {
   void instance.register(async (scope) => {
     scope.removeAllContentTypeParsers();
     // 'error': a body with __proto__ or constructor.prototype is refused, not cleaned.
-    scope.addContentTypeParser('application/json', { parseAs: 'string', bodyLimit: ADMIN_BODY_LIMIT }, scope.getDefaultJsonParser('error', 'error'));
+    scope.addContentTypeParser('application/json', { parseAs: 'string', bodyLimit: parts.config.adminMaxBodyBytes }, scope.getDefaultJsonParser('error', 'error'));
     scope.addHook('onRequest', async (request, reply) => {
       void reply.headers({ 'cache-control': 'no-store', 'x-content-type-options': 'nosniff' });
       hosts.check(request.headers);

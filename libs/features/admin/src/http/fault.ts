@@ -40,7 +40,7 @@ function fromFastify(thrown: unknown): GatewayError | undefined {
   if (thrown instanceof GatewayError || !(thrown instanceof Error)) return undefined;
   const { statusCode, code } = thrown as { statusCode?: unknown; code?: unknown };
   if (typeof statusCode !== 'number' || statusCode < 400 || statusCode >= 500) return undefined;
-  if (statusCode === 413) return new GatewayError('payload_too_large', 'The body is larger than 8 MiB. Send fewer objects at once.', { cause: thrown });
+  if (statusCode === 413) return new GatewayError('payload_too_large', 'The body is larger than this API takes (MCPGW_ADMIN_MAX_BODY_BYTES). Send fewer objects at once.', { cause: thrown });
   if (statusCode === 415) return new GatewayError('invalid_request', 'Send the body as Content-Type: application/json.', { cause: thrown });
   if (code === 'FST_ERR_CTP_EMPTY_JSON_BODY') return new GatewayError('invalid_request', 'The body is empty; this route takes a JSON document.', { cause: thrown });
   return new GatewayError('invalid_request', 'The body is not a valid JSON document.', { cause: thrown });
