@@ -2,7 +2,7 @@
 // with the exact line to type when not.
 import { spawnSync } from 'node:child_process';
 
-const BUBBLEWRAP = { program: 'bwrap', debian: 'bubblewrap', why: 'the sandbox that stdio MCP servers run in' };
+export const BUBBLEWRAP = { program: 'bwrap', debian: 'bubblewrap', why: 'the sandbox that stdio MCP servers run in' };
 export const NATS_SERVER = { program: 'nats-server', debian: 'nats-server', why: 'the message broker that the separate services are tested on' };
 
 /** Returns the packages that are still missing afterwards. */

@@ -1,0 +1,3 @@
+import { endToEnd, startGatewaySystem } from '@mcpgw/testing';
+
+describe('the gateway as one process', () => endToEnd(startGatewaySystem));
