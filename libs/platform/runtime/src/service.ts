@@ -61,8 +61,9 @@ const CLOSE_DEADLINE_MS = 15_000;
 export async function startService(context: ServiceContext, module: DynamicModule, listen?: ListenOptions): Promise<RunningService> {
   const adapter = new FastifyAdapter({ bodyLimit: listen?.bodyLimit ?? 1_048_576, forceCloseConnections: true, routerOptions: { maxParamLength: 512 } });
   const app = await NestFactory.create<NestFastifyApplication>(withContext(context, module), adapter, { logger: false, abortOnError: false, bodyParser: false });
-  app.connectMicroservice({ strategy: new BusTransport(context.bus) }, { inheritAppConfig: true });
+  // Before connectMicroservice, which binds the controllers with the filters that are known by then.
   app.useGlobalFilters(new PassFaults());
+  app.connectMicroservice({ strategy: new BusTransport(context.bus) }, { inheritAppConfig: true });
   await app.startAllMicroservices();
   let url: string | undefined;
   if (listen?.socketPath) {
