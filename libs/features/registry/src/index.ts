@@ -1,1 +1,2 @@
-export {};
+export { registryConfig, type RegistryConfig } from './registry.config.js';
+export { RegistryModule } from './registry.module.js';

@@ -22,7 +22,8 @@ export function createRegistryClient({ url, maxConnections = 6, onError }: Regis
     idleTimeoutMillis: 30_000,
     statement_timeout: 30_000,
     application_name: 'mcpgw-registry',
-    options: '-c role=mcpgw_registry -c search_path=registry',
+    // The adapter drops the zone of a time in both directions: any other zone would shift it.
+    options: '-c role=mcpgw_registry -c search_path=registry -c timezone=UTC',
   };
   return new PrismaClient({ adapter: new PrismaPg(pool, { schema: 'registry', onPoolError: onError, onConnectionError: onError }) });
 }
