@@ -98,10 +98,10 @@ function likePart(argument: string, pattern: string): Part {
 }
 
 const ORDERS = [
-  ['lessThan', '<', 'must be less than'],
-  ['atMost', '<=', 'must be at most'],
-  ['greaterThan', '>', 'must be greater than'],
   ['atLeast', '>=', 'must be at least'],
+  ['greaterThan', '>', 'must be greater than'],
+  ['atMost', '<=', 'must be at most'],
+  ['lessThan', '<', 'must be less than'],
 ] as const;
 
 function orderParts(argument: string, comparisons: Comparisons): readonly Part[] {
