@@ -1,1 +1,2 @@
-export {};
+export { edgeConfig, type EdgeConfig } from './edge.config.js';
+export { EdgeModule } from './edge.module.js';

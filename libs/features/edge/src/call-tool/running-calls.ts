@@ -1,0 +1,54 @@
+import type { RequestId } from '@mcpgw/core-mcp-wire';
+
+/** Calls under way: so that a client can cancel its own, that there are never too many, and that stopping waits for them. */
+export class RunningCalls {
+  private readonly calls = new Set<AbortController>();
+  private readonly byRequest = new Map<string, AbortController>();
+  private idle: (() => void) | undefined;
+
+  constructor(private readonly max: number) {}
+
+  get size(): number {
+    return this.calls.size;
+  }
+
+  /** The controller of a new call, aborted too when `signal` is; `undefined` at the bound. `request` names it for `cancel`. */
+  begin(signal: AbortSignal, request: string | undefined): { readonly signal: AbortSignal; end(): void } | undefined {
+    if (this.calls.size >= this.max) return undefined;
+    const controller = new AbortController();
+    const abort = (): void => controller.abort();
+    if (signal.aborted) controller.abort();
+    else signal.addEventListener('abort', abort, { once: true });
+    this.calls.add(controller);
+    if (request !== undefined) this.byRequest.set(request, controller);
+    return {
+      signal: controller.signal,
+      end: () => {
+        signal.removeEventListener('abort', abort);
+        this.calls.delete(controller);
+        if (request !== undefined && this.byRequest.get(request) === controller) this.byRequest.delete(request);
+        if (this.calls.size === 0) this.idle?.();
+      },
+    };
+  }
+
+  cancel(request: string): void {
+    this.byRequest.get(request)?.abort();
+  }
+
+  /** Resolves when no call is under way any more, or after `deadlineMs`, when those left are aborted. */
+  async drain(deadlineMs: number): Promise<void> {
+    if (this.calls.size === 0) return;
+    const timer = setTimeout(() => {
+      for (const controller of this.calls) controller.abort();
+      this.idle?.();
+    }, deadlineMs);
+    await new Promise<void>((resolve) => (this.idle = resolve));
+    clearTimeout(timer);
+  }
+}
+
+/** Names a request among those of its principal and session. `1` and `"1"` are different ids (JSON-RPC 2.0, section 4). */
+export function requestKey(subject: string, sessionId: string | undefined, id: RequestId): string {
+  return JSON.stringify([subject, sessionId ?? null, id]);
+}

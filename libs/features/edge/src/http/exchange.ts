@@ -1,0 +1,73 @@
+import type { FastifyReply, FastifyRequest } from 'fastify';
+import type { Answer } from './answer.js';
+import { EventStream } from './event-stream.js';
+
+/**
+ * One POST and its answer. The answer is plain JSON unless something has to be said before it: then, for a client that reads
+ * event streams, it becomes one, with the answer as its last event.
+ */
+export class Exchange {
+  /** Aborted when the client goes away before it has its answer. */
+  readonly signal: AbortSignal;
+  readonly body: Buffer;
+  readonly route: string | undefined;
+  readonly address: string | undefined;
+  private readonly controller = new AbortController();
+  /** Whether the client accepts an event stream as the answer. */
+  readonly readsEvents: boolean;
+  private stream: EventStream | undefined;
+  private patience: NodeJS.Timeout | undefined;
+
+  constructor(
+    private readonly request: FastifyRequest,
+    private readonly reply: FastifyReply,
+    private readonly keepAliveMs: number,
+  ) {
+    this.signal = this.controller.signal;
+    this.body = Buffer.isBuffer(request.body) ? request.body : Buffer.alloc(0);
+    this.route = (request.params as { readonly route?: string }).route;
+    this.address = request.raw.socket.remoteAddress;
+    this.readsEvents = /text\/event-stream|\*\/\*/i.test(this.header('accept') ?? '');
+    reply.raw.once('close', () => {
+      clearTimeout(this.patience);
+      if (!reply.raw.writableFinished) this.controller.abort();
+    });
+  }
+
+  header(name: string): string | undefined {
+    const value = this.request.headers[name];
+    return Array.isArray(value) ? value.join(', ') : value;
+  }
+
+  /** A notification ahead of the answer; dropped for a client that reads no event streams. */
+  notify(method: string, params: Readonly<Record<string, unknown>>): void {
+    if (this.signal.aborted || !this.readsEvents) return;
+    this.begin().send(JSON.stringify({ jsonrpc: '2.0', method, params }));
+  }
+
+  /** From now on the answer may take long: after a while the connection is kept alive by a stream of comments. */
+  expectDelay(): void {
+    if (!this.readsEvents) return;
+    this.patience = setTimeout(() => {
+      if (!this.signal.aborted) this.begin();
+    }, this.keepAliveMs);
+    this.patience.unref();
+  }
+
+  finish(answer: Answer): void {
+    clearTimeout(this.patience);
+    if (this.stream) return this.stream.end(answer.body);
+    if (this.signal.aborted) return void this.reply.hijack();
+    this.reply.code(answer.http).headers(answer.headers);
+    if (answer.body === undefined) void this.reply.send();
+    else void this.reply.header('content-type', 'application/json').send(answer.body);
+  }
+
+  private begin(): EventStream {
+    if (!this.stream) {
+      this.reply.hijack();
+      this.stream = new EventStream(this.reply.raw, this.keepAliveMs);
+    }
+    return this.stream;
+  }
+}

@@ -1,0 +1,90 @@
+import type { Socket } from 'node:net';
+import { Inject, Injectable } from '@nestjs/common';
+import type { FastifyError, FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import { toGatewayError } from '@mcpgw/contracts';
+import { CallTool } from '../call-tool/call-tool.js';
+import { Journal } from '../call-tool/journal.js';
+import { refuse, refuseByProtocol, type Refusal } from '../call-tool/refusal.js';
+import { EDGE_CONFIG, type EdgeConfig } from '../edge.config.js';
+import { SessionRequests } from '../session/session-requests.js';
+import type { Answer } from './answer.js';
+import { Exchange } from './exchange.js';
+
+const PATHS = ['/mcp', '/mcp/:route'];
+
+/** `/mcp` and `/mcp/<route>`. Whatever is refused here leaves an entry and a JSON-RPC body: a client takes a bare 4xx for the sign of an older server. */
+@Injectable()
+export class McpRoutes {
+  constructor(
+    @Inject(EDGE_CONFIG) private readonly config: EdgeConfig,
+    private readonly calls: CallTool,
+    private readonly sessions: SessionRequests,
+    private readonly journal: Journal,
+  ) {}
+
+  register(scope: FastifyInstance): void {
+    scope.removeAllContentTypeParsers();
+    scope.addContentTypeParser('*', { parseAs: 'buffer' }, (_request, body, done) => done(null, body));
+    scope.setErrorHandler((error: FastifyError, request, reply) => this.refuse(request, reply, this.refusalOf(error)));
+    for (const path of PATHS) {
+      scope.post(path, (request, reply) => this.post(request, reply));
+      scope.get(path, { exposeHeadRoute: false }, (request, reply) => this.get(request, reply));
+      scope.delete(path, (request, reply) => this.delete(request, reply));
+      scope.route({ method: ['PUT', 'PATCH', 'OPTIONS', 'HEAD'], url: path, handler: (request, reply) => this.refuse(request, reply, METHOD_NOT_ALLOWED) });
+    }
+  }
+
+  /** Answers a request that goes no further. */
+  async refuse(request: FastifyRequest, reply: FastifyReply, refusal: Refusal): Promise<FastifyReply> {
+    const { route } = (request.params ?? {}) as { readonly route?: string };
+    const answer = await this.written(request.raw.socket.remoteAddress, Number(request.headers['content-length'] ?? 0), route, refusal);
+    return send(reply, answer);
+  }
+
+  /** Bytes that are no HTTP request. Node alone would answer without a body. */
+  async malformed(error: NodeJS.ErrnoException, socket: Socket): Promise<void> {
+    if (error.code === 'ECONNRESET' || !socket.writable) return void socket.destroy();
+    const { http, body = '' } = await this.written(socket.remoteAddress, 0, undefined, error.code === 'HPE_HEADER_OVERFLOW' ? HEADERS_TOO_LARGE : NOT_HTTP);
+    socket.end(`HTTP/1.1 ${http} Refused\r\nContent-Type: application/json\r\nContent-Length: ${Buffer.byteLength(body)}\r\nConnection: close\r\n\r\n${body}`);
+  }
+
+  private async post(request: FastifyRequest, reply: FastifyReply): Promise<FastifyReply> {
+    const exchange = new Exchange(request, reply, this.config.keepAliveSeconds * 1_000);
+    exchange.finish(await this.calls.handle(exchange));
+    return reply;
+  }
+
+  private async get(request: FastifyRequest, reply: FastifyReply): Promise<FastifyReply> {
+    const record = this.journal.open(request.raw.socket.remoteAddress, 0, (request.params as { route?: string }).route);
+    const refusal = await this.sessions.open(request, reply, record);
+    return refusal ? send(reply, await this.journal.refused(record, refusal).catch((thrown: unknown) => this.journal.failed(record, thrown))) : reply;
+  }
+
+  private async delete(request: FastifyRequest, reply: FastifyReply): Promise<FastifyReply> {
+    const record = this.journal.open(request.raw.socket.remoteAddress, 0, (request.params as { route?: string }).route);
+    const refusal = await this.sessions.end(request, record);
+    return refusal ? send(reply, await this.journal.refused(record, refusal).catch((thrown: unknown) => this.journal.failed(record, thrown))) : reply.code(204).send();
+  }
+
+  private async written(address: string | undefined, bytes: number, route: string | undefined, refusal: Refusal): Promise<Answer> {
+    const record = this.journal.open(address, Number.isSafeInteger(bytes) ? bytes : 0, route);
+    return this.journal.refused(record, refusal).catch((thrown: unknown) => this.journal.failed(record, thrown));
+  }
+
+  /** What Fastify itself stumbles over: a body that is too large, cut off, or of a wrong length. */
+  private refusalOf(error: FastifyError): Refusal {
+    if (error.code === 'FST_ERR_CTP_BODY_TOO_LARGE') return refuse(null, 'payload_too_large', `The body is larger than ${this.config.maxBodyBytes} bytes.`);
+    if (error.statusCode !== undefined && error.statusCode < 500) return refuseByProtocol(null, error.statusCode, { code: -32600, message: error.message });
+    const { code, message } = toGatewayError(error);
+    return refuse(null, code, message);
+  }
+}
+
+const METHOD_NOT_ALLOWED = refuseByProtocol(null, 405, { code: -32600, message: 'Only POST, and GET and DELETE in a session, are served here.' });
+const NOT_HTTP = refuseByProtocol(null, 400, { code: -32600, message: 'This is not a valid HTTP request.' });
+const HEADERS_TOO_LARGE = refuseByProtocol(null, 431, { code: -32600, message: 'The request headers are too large.' });
+
+function send(reply: FastifyReply, answer: Answer): FastifyReply {
+  reply.code(answer.http).headers(answer.headers);
+  return answer.body === undefined ? reply.send() : reply.header('content-type', 'application/json').send(answer.body);
+}

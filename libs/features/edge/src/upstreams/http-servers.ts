@@ -1,0 +1,26 @@
+import type { OrganizationView, ServerConfig, ServerDefinition, UpstreamReply } from '@mcpgw/contracts';
+import type { UpstreamCall, UpstreamPort } from '../ports.js';
+import type { HttpUpstreams } from '../upstream/http-upstream.js';
+import type { HttpTargets } from './http-targets.js';
+
+export const HTTP_SERVERS = Symbol('HttpServers');
+
+/** HTTP servers: calls to them, and finding out what they offer. */
+export class HttpServers implements UpstreamPort {
+  constructor(
+    private readonly upstreams: HttpUpstreams,
+    private readonly targets: HttpTargets,
+  ) {}
+
+  invoke(call: UpstreamCall, signal: AbortSignal): Promise<UpstreamReply> {
+    return this.upstreams.invoke(call, signal);
+  }
+
+  async discover(config: ServerConfig, secrets: OrganizationView['secrets']): Promise<ServerDefinition> {
+    return this.upstreams.discover(config, this.targets.headers(config, secrets));
+  }
+
+  close(): Promise<void> {
+    return this.upstreams.close();
+  }
+}
