@@ -23,7 +23,7 @@ mkdirSync(path.join(dataDirectory, 'logs'), { recursive: true, mode: 0o700 });
 process.env.MCPGW_DATA_DIR = dataDirectory;
 process.env.MCPGW_CONFIG ??= path.join(root, 'deploy/examples/mcp-gateway.yaml');
 process.env.MCPGW_LOG_FILE ??= path.join(dataDirectory, 'logs/gateway.log');
-process.env.MCPGW_ALLOWED_MOUNTS ??= `${root},${dataDirectory}`;
+process.env.MCPGW_RUNNER_ALLOWED_MOUNTS ??= `${root}:${dataDirectory}`;
 process.env.DEMO_HTTP_PORT ??= String(await freePort(3001));
 const demo = startDemoUpstream(process.env.DEMO_HTTP_PORT);
 process.on('exit', () => demo.kill('SIGKILL'));

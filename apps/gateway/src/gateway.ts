@@ -42,7 +42,7 @@ export async function startGateway(common: CommonConfig, logger: Logger, signal:
     if (applied.length > 0) logger.info({ applied }, 'the database schema is up to date');
     const bus = await openBus(common, 'gateway', logger, signal);
     undo.push(() => bus.close());
-    const services = await startServices(common, blueprints(databaseUrl, config), bus, logger, undo);
+    const services = await startServices(common, blueprints(databaseUrl, common, config), bus, logger, undo);
     const telemetry = await startTelemetry({
       service: 'gateway',
       host: common.metricsHost,
@@ -73,7 +73,7 @@ async function embeddedDatabase(common: CommonConfig, config: GatewayProcessConf
 }
 
 /** In the order they start; they stop the other way round: the edge first, then those that take what it still hands over. */
-function blueprints(databaseUrl: string, { edgeSocket, adminSocket }: GatewayProcessConfig): ReadonlyMap<ServiceName, ServiceBlueprint> {
+function blueprints(databaseUrl: string, common: CommonConfig, { edgeSocket, adminSocket }: GatewayProcessConfig): ReadonlyMap<ServiceName, ServiceBlueprint> {
   const edge = loadConfig(edgeConfig);
   const admin = loadConfig(adminConfig);
   return new Map<ServiceName, ServiceBlueprint>([
@@ -81,7 +81,7 @@ function blueprints(databaseUrl: string, { edgeSocket, adminSocket }: GatewayPro
     ['audit', { module: AuditModule.forRoot(loadConfig(auditConfig, { databaseUrl })) }],
     ['billing', { module: BillingModule.forRoot(loadConfig(billingConfig, { databaseUrl })) }],
     ['policy', { module: PolicyModule.forRoot(loadConfig(policyConfig)) }],
-    ['runner', { module: RunnerModule.forRoot(loadConfig(runnerConfig)) }],
+    ['runner', { module: RunnerModule.forRoot({ ...loadConfig(runnerConfig), dataDir: common.dataDir, keysDir: common.keysDir }) }],
     ['admin', { module: AdminModule.forRoot(admin), listen: { host: admin.adminHost, port: admin.adminPort, socketPath: adminSocket, bodyLimit: admin.adminMaxBodyBytes } }],
     ['edge', { module: EdgeModule.forRoot(edge), listen: { host: edge.edgeHost, port: edge.edgePort, socketPath: edgeSocket, bodyLimit: edge.maxBodyBytes } }],
   ]);

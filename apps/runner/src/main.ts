@@ -2,4 +2,4 @@ import 'reflect-metadata';
 import { runnerConfig, RunnerModule } from '@mcpgw/feature-runner';
 import { runService } from '@mcpgw/platform-runtime';
 
-await runService('runner', runnerConfig, (config) => ({ module: RunnerModule.forRoot(config) }));
+await runService('runner', runnerConfig, (config, { dataDir, keysDir }) => ({ module: RunnerModule.forRoot({ ...config, dataDir, keysDir }) }));

@@ -25,7 +25,7 @@ export function openBus(config: Pick<CommonConfig, 'natsUrl'>, name: string, log
 export async function runService<Shape extends z.ZodRawShape>(
   name: ServiceName,
   schema: z.ZodObject<Shape>,
-  compose: (config: z.output<z.ZodObject<Shape>>) => ServiceBlueprint,
+  compose: (config: z.output<z.ZodObject<Shape>>, common: CommonConfig) => ServiceBlueprint,
   prepare?: (config: z.output<z.ZodObject<Shape>>, logger: Logger, signal: AbortSignal) => Promise<void>,
 ): Promise<void> {
   await runProcess(name, async (logger, common, signal) => {
@@ -36,7 +36,7 @@ export async function runService<Shape extends z.ZodRawShape>(
     const context = createContext(name, bus, logger, common);
     const telemetry = await startTelemetry({ service: name, host: common.metricsHost, port: common.metricsPort, otlpEndpoint: common.otlpEndpoint, healths: [context.health], logger });
     await prepare?.(config, logger, signal);
-    const { module, listen } = compose(config);
+    const { module, listen } = compose(config, common);
     const running = await startService(context, module, listen);
     logger.info({ url: running.url, metrics: telemetry.url }, `${name} is up`);
     return async () => {

@@ -19,7 +19,7 @@ export async function startGatewaySystem(environment: NodeJS.ProcessEnv = {}): P
     MCPGW_EDGE_PORT: '0',
     MCPGW_ADMIN_PORT: '0',
     MCPGW_METRICS_PORT: '0',
-    MCPGW_ALLOWED_MOUNTS: `${WORKSPACE},${directory}`,
+    MCPGW_RUNNER_ALLOWED_MOUNTS: `${WORKSPACE}:${directory}`,
     ...environment,
   };
   const children = new Map<string, Child>();

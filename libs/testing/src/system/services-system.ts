@@ -29,7 +29,7 @@ export async function startServicesSystem(environment: NodeJS.ProcessEnv = {}): 
       MCPGW_EDGE_PORT: String(edgePort),
       MCPGW_ADMIN_PORT: String(adminPort),
       MCPGW_METRICS_PORT: String(metrics.get(service)),
-      MCPGW_ALLOWED_MOUNTS: `${WORKSPACE},${directory}`,
+      MCPGW_RUNNER_ALLOWED_MOUNTS: `${WORKSPACE}:${directory}`,
       ...environment,
     };
     children.set(service, Child.start(service, [process.execPath, '--enable-source-maps', path.join(WORKSPACE, `apps/${service}/dist/main.js`)], settings, directory));
