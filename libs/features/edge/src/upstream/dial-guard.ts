@@ -36,15 +36,18 @@ const SPECIAL_V6: readonly (readonly [string, number])[] = [
   ['ff00::', 8],
 ];
 
-const special = new BlockList();
-for (const [network, prefix] of SPECIAL_V4) special.addSubnet(network, prefix, 'ipv4');
-for (const [network, prefix] of SPECIAL_V6) special.addSubnet(network, prefix, 'ipv6');
+// Two lists: a BlockList takes an IPv4 address for its `::ffff:` form too, and would refuse all of them.
+const specialV4 = new BlockList();
+const specialV6 = new BlockList();
+for (const [network, prefix] of SPECIAL_V4) specialV4.addSubnet(network, prefix, 'ipv4');
+for (const [network, prefix] of SPECIAL_V6) specialV6.addSubnet(network, prefix, 'ipv6');
 
 /** Whether an IP address may be dialled for a server that is not allowed into private networks. */
 export function isPublicAddress(address: string): boolean {
   const bare = address.replace(/%.*$/, '');
   const family = isIP(bare);
-  return family !== 0 && !special.check(bare, family === 4 ? 'ipv4' : 'ipv6');
+  if (family === 4) return !specialV4.check(bare, 'ipv4');
+  return family === 6 && !specialV6.check(bare, 'ipv6');
 }
 
 /** The dial was refused before any packet left. */
