@@ -37,8 +37,8 @@ export class LineDecoder {
 
   #hold(part: Uint8Array): void {
     if (part.length === 0) return;
-    // A copy: stream implementations may use the chunk's memory again.
-    this.#parts.push(part.slice());
+    // A copy (`slice` of a Buffer would be none): streams may use the chunk's memory again.
+    this.#parts.push(Buffer.from(part));
     this.#held += part.length;
   }
 
