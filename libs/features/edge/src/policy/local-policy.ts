@@ -26,6 +26,8 @@ interface Held {
 export class LocalPolicy implements PolicyPort {
   private readonly engine = new PolicyEngine();
   private readonly held = new Map<OrganizationName, Held>();
+  /** Why an organization's newest bundle was refused, said once in the log. */
+  private readonly refusals = new Map<OrganizationName, string>();
   private readonly listeners = new Set<(organization: OrganizationName) => void>();
   private readonly files: BundleFiles;
   private readonly verifier: BundleVerifier;
@@ -109,13 +111,15 @@ export class LocalPolicy implements PolicyPort {
     const component = `policy of ${organization}`;
     const problem = this.problemOf(signed);
     if (problem !== undefined) {
-      this.context.logger.warn({ organization, digest, problem }, 'policy bundle refused; what was held stays in force');
+      if (this.refusals.get(organization) !== problem) this.context.logger.warn({ organization, digest, problem }, 'policy bundle refused; what was held stays in force');
+      this.refusals.set(organization, problem);
       this.context.health.fail(component, {
         message: `A policy bundle of ${organization} was refused: ${problem}.`,
         action: `Check that edge and policy service share the key policy-signing. If the registry was restored from an older state, remove ${this.files.file(organization)} and restart the edge.`,
       });
       return false;
     }
+    this.refusals.delete(organization);
     this.context.health.ok(component);
     this.context.logger.info({ organization, digest, revision: this.held.get(organization)?.revision }, 'policy bundle in force');
     this.notify(organization);
@@ -135,7 +139,8 @@ export class LocalPolicy implements PolicyPort {
   }
 
   private async remove(organization: OrganizationName): Promise<void> {
-    if (!this.held.delete(organization)) return;
+    if (!this.refusals.delete(organization) && !this.held.has(organization)) return;
+    this.held.delete(organization);
     this.engine.remove(organization);
     this.context.health.ok(`policy of ${organization}`);
     this.context.logger.info({ organization }, 'organization removed; everything of it is denied');
