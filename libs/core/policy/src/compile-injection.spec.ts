@@ -26,7 +26,7 @@ function jsonOf(text: string): CedarWasm.PolicyJson {
   return answer.json;
 }
 
-const pattern = (glob: string): readonly unknown[] => [...glob].map((character) => (character === '*' ? 'Wildcard' : { Literal: character }));
+const pattern = (glob: string): readonly unknown[] => Array.from(glob, (character) => (character === '*' ? 'Wildcard' : { Literal: character }));
 const attributeOf = (variable: string, attr: string) => ({ '.': { left: { Var: variable }, attr } });
 const matchJson = (attribute: string, glob: string): readonly unknown[] => {
   if (/^\*+$/.test(glob)) return [];
