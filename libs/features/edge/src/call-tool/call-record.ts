@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
 import { OPERATOR_LOG, type AuditEntry, type CallId, type EntryId, type Era, type OrganizationName } from '@mcpgw/contracts';
+import type { RequestId } from '@mcpgw/core-mcp-wire';
 import { uuid7, type Clock } from '@mcpgw/platform-runtime';
 import type { Principal } from '../authn/principal.js';
 import type { EntryDraft } from '../ports.js';
@@ -22,6 +23,8 @@ export class CallRecord {
   protocolVersion: string | undefined;
   clientName: string | undefined;
   method = 'unparsed';
+  /** Of the JSON-RPC request, once it could be read. */
+  requestId: RequestId | null = null;
   route: string | undefined;
   wanted: Wanted | undefined;
   argumentsHmac: string | undefined;

@@ -68,6 +68,7 @@ export class Door {
     const { message } = parsed;
     const id = message.kind === 'request' ? message.id : null;
     if (message.kind !== 'response') record.method = message.method;
+    record.requestId = id;
     const sessionId = exchange.header('mcp-session-id');
     const classified = classifyHttp({
       headers: { protocolVersion: exchange.header('mcp-protocol-version'), method: exchange.header('mcp-method'), name: exchange.header('mcp-name'), sessionId, accept: exchange.header('accept') },

@@ -72,7 +72,7 @@ export class Journal {
   /** A fault on the way, before anything was done. */
   async failed(record: CallRecord, thrown: unknown): Promise<Answer> {
     const fault = toGatewayError(thrown);
-    const answer = faultAnswer(null, fault);
+    const answer = faultAnswer(record.requestId, fault);
     const outcome = record.outcome('error', fault.code, bytesOf(answer));
     if (fault.code !== 'spool_unavailable') {
       await this.entries.append(record.draft('denied', outcome), 'fsynced').catch((error: unknown) => {
