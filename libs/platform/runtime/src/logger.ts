@@ -17,7 +17,7 @@ export const LOGGER = Symbol('Logger');
 export function createLogger(service: string, options: { readonly logLevel: string; readonly logFile?: string | undefined }): Logger {
   if (options.logFile) mkdirSync(path.dirname(options.logFile), { recursive: true });
   const destination = pinoDestination(options.logFile);
-  const logger: PinoLogger = pino({ level: options.logLevel, base: { service }, timestamp: pino.stdTimeFunctions.isoTime, formatters: { level: (label) => ({ level: label }) } }, destination);
+  const logger: PinoLogger = pino({ level: options.logLevel, base: { process: service }, timestamp: pino.stdTimeFunctions.isoTime, formatters: { level: (label) => ({ level: label }) } }, destination);
   return logger;
 }
 
