@@ -39,6 +39,7 @@ export {
 export { LineDecoder } from './lines.js';
 export { decodeHeaderValue, encodeHeaderValue, HEADER_MISMATCH, MISSING_CLIENT_CAPABILITY, nameHeaderSource, UNSUPPORTED_PROTOCOL_VERSION } from './mcp-headers.js';
 export { federatedName, federatedUri, MAX_FEDERATED_NAME, splitUri } from './names.js';
+export { paramHeaderValues, readParamHeaders, type ParamHeader, type ParamHeaders } from './param-headers.js';
 export { outgoingRequest, PendingCalls, type CallEvent, type OutgoingRequest } from './pending.js';
 export { encodeSse, SSE_KEEP_ALIVE, SseDecoder, type SseEvent } from './sse.js';
 export { parseStrict, type StrictJsonLimits, type StrictJsonResult } from './strict-json.js';

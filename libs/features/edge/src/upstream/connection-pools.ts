@@ -19,6 +19,8 @@ export interface PoolShare {
 export class ConnectionPools {
   readonly #limits: PoolLimits;
   readonly #pools = new Map<string, { readonly pool: Pool; shares: number }>();
+  /** Released, waiting for their last requests. */
+  readonly #closing = new Set<Pool>();
 
   constructor(limits: PoolLimits) {
     this.#limits = limits;
@@ -46,16 +48,20 @@ export class ConnectionPools {
       if (held.shares > 0) return;
       this.#pools.delete(key);
       // Waits for requests under way; each of them has a deadline.
-      held.pool.close().catch(() => held.pool.destroy());
+      this.#closing.add(held.pool);
+      void held.pool
+        .close()
+        .catch(() => held.pool.destroy())
+        .finally(() => this.#closing.delete(held.pool));
     };
     return { pool: held.pool, release };
   }
 
   /** Cuts every connection. */
   async destroy(): Promise<void> {
-    const pools = [...this.#pools.values()];
+    const pools = [...[...this.#pools.values()].map(({ pool }) => pool), ...this.#closing];
     this.#pools.clear();
-    await Promise.all(pools.map(({ pool }) => pool.destroy()));
+    await Promise.all(pools.map((pool) => pool.destroy()));
   }
 
   #open(origin: string, allowPrivateNetwork: boolean): Pool {

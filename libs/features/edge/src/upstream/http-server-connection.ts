@@ -1,6 +1,7 @@
-import { GatewayError, type UpstreamReply } from '@mcpgw/contracts';
+import { GatewayError, type ToolDefinition, type UpstreamReply } from '@mcpgw/contracts';
 import { encodeHeaderValue, isObject, LATEST_MODERN_VERSION, nameHeaderSource, outgoingRequest, paramsForLegacy, paramsForModern, progressTokenOf, type ClientInfo, type JsonObject } from '@mcpgw/core-mcp-wire';
 import type { Pool } from 'undici';
+import { ArgumentHeaders } from './argument-headers.js';
 import { CallDeadline } from './call-deadline.js';
 import type { ConnectionPools, PoolShare } from './connection-pools.js';
 import { Exchange, type Answer, type ResponseHeaders } from './exchange.js';
@@ -50,6 +51,7 @@ export class HttpServerConnection {
   readonly #plainHeaders: Readonly<Record<string, string>>;
   readonly #sessions: LegacySessions;
   readonly #listener: StreamListener;
+  #arguments: ArgumentHeaders;
   #lastId = 0;
   #pending = 0;
   #answering = 0;
@@ -61,6 +63,7 @@ export class HttpServerConnection {
     const { target } = options;
     const url = new URL(target.url);
     this.#options = options;
+    this.#arguments = new ArgumentHeaders(target.tools ?? []);
     this.culprit = { server: options.server, host: url.host };
     if (!target.allowPrivateNetwork && url.protocol !== 'https:') {
       throw new GatewayError('upstream_failed', `Server "${options.server}" at ${url.host} has an http: URL, which only servers with http.allowPrivateNetwork: true may have. Use https:.`);
@@ -77,6 +80,11 @@ export class HttpServerConnection {
       notify: (method, session) => this.#notify(method, undefined, session),
     });
     this.#listener = new StreamListener((session, onMessage, onOpen) => this.#openStream(session, onMessage, onOpen));
+  }
+
+  /** The server's tools have been discovered anew; nothing else of the target has changed. */
+  set tools(tools: readonly ToolDefinition[]) {
+    this.#arguments = new ArgumentHeaders(tools);
   }
 
   get pending(): number {
@@ -103,7 +111,8 @@ export class HttpServerConnection {
   async callModern(call: HttpCall, deadline: CallDeadline): Promise<UpstreamReply> {
     const params = paramsForModern(call.params, { clientInfo: this.#options.clientInfo, clientCapabilities: {} });
     const name = nameHeaderSource(call.method, params);
-    const headers = { ...this.#modernHeaders, 'mcp-method': encodeHeaderValue(call.method), ...(name === undefined ? {} : { 'mcp-name': encodeHeaderValue(name) }) };
+    const headers: Record<string, string> = { ...this.#modernHeaders, ...this.#arguments.of(call.method, call.params), 'mcp-method': encodeHeaderValue(call.method) };
+    if (name !== undefined) headers['mcp-name'] = encodeHeaderValue(name);
     return readReply(this.culprit, await this.#post({ ...call, params }, headers, deadline, undefined));
   }
 
@@ -201,7 +210,7 @@ export class HttpServerConnection {
     if (session === undefined || this.#answering >= MAX_ANSWERS) return;
     this.#answering += 1;
     const answer = method === 'ping' ? { result: {} } : { error: { code: -32601, message: 'Method not found: the client offers no capabilities' } };
-    this.#send({ jsonrpc: '2.0', id, ...answer }, session.headers, CANCEL_TIMEOUT_MS).finally(() => (this.#answering -= 1));
+    void this.#send({ jsonrpc: '2.0', id, ...answer }, session.headers, CANCEL_TIMEOUT_MS).finally(() => (this.#answering -= 1));
   }
 
   #cancel(requestId: number, session: LegacySession, reason: 'timeout' | 'cancelled' | undefined): void {

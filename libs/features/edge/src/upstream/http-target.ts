@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import type { Era } from '@mcpgw/contracts';
+import type { Era, ToolDefinition } from '@mcpgw/contracts';
 
 /** An HTTP server as it is to be called: secrets substituted, era as discovered. Give the same object while nothing changed. */
 export interface HttpTarget {
@@ -7,6 +7,8 @@ export interface HttpTarget {
   readonly headers: Readonly<Record<string, string>>;
   readonly allowPrivateNetwork: boolean;
   readonly era: Era;
+  /** Of a modern server: their annotations say which arguments go into headers too (`Mcp-Param-*`). */
+  readonly tools?: readonly ToolDefinition[];
 }
 
 export interface HttpUpstreamLimits {
@@ -22,6 +24,8 @@ export interface HttpUpstreamLimits {
   readonly maxServers: number;
   /** A server that nobody called for so long is closed: session, stream and connections. */
   readonly idleMs: number;
+  /** The same when there is a newer connection to that server, with another address or credential. */
+  readonly supersededIdleMs: number;
 }
 
 export const DEFAULT_HTTP_UPSTREAM_LIMITS: HttpUpstreamLimits = {
@@ -33,6 +37,7 @@ export const DEFAULT_HTTP_UPSTREAM_LIMITS: HttpUpstreamLimits = {
   discoverTimeoutMs: 40_000,
   maxServers: 1_024,
   idleMs: 15 * 60_000,
+  supersededIdleMs: 60_000,
 };
 
 /** Headers that the connection or the protocol sets: a configured one would break framing or speak for another hop. */

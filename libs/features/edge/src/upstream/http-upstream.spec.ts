@@ -1,70 +1,20 @@
-import { once } from 'node:events';
-import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
-import type { AddressInfo } from 'node:net';
 import { afterEach, describe, expect, it } from '@jest/globals';
-import { serverConfig, type CallId, type OrganizationName, type ServerName } from '@mcpgw/contracts';
+import { type CallId, type OrganizationName, type ServerName } from '@mcpgw/contracts';
 import { silentLogger } from '@mcpgw/platform-runtime';
 import type { UpstreamCall } from '../ports.js';
 import type { HttpTarget, HttpUpstreamLimits } from './http-target.js';
 import { HttpUpstreams } from './http-upstream.js';
+import { HANDSHAKE, json, stubServer, type Handler } from './testing/stub-server.js';
 
-interface Rpc {
-  readonly id?: number;
-  readonly method?: string;
-  readonly params?: Record<string, unknown>;
-  readonly error?: { code: number };
-}
-interface Received {
-  readonly verb: string;
-  readonly headers: IncomingMessage['headers'];
-  readonly rpc: Rpc;
-}
-type Handler = (rpc: Rpc, response: ServerResponse, request: IncomingMessage) => void;
-
-const HANDSHAKE = { protocolVersion: '2025-11-25', capabilities: { tools: {} }, serverInfo: { name: 'stub', version: '1' } };
 const closers: (() => Promise<unknown>)[] = [];
 afterEach(async () => {
   for (const close of closers.splice(0).reverse()) await close();
 });
 
-function json(response: ServerResponse, status: number, body: unknown, headers: Record<string, string> = {}): void {
-  response.writeHead(status, { 'content-type': 'application/json', ...headers }).end(JSON.stringify(body));
-}
-
-/** A legacy server with a session; `onCall` answers what is neither handshake nor notification. */
-async function stub(onCall: Handler, overrides: { readonly [method: string]: Handler } = {}) {
-  const received: Received[] = [];
-  const waiting: (() => void)[] = [];
-  let sessions = 0;
-  const server = createServer((request, response) => {
-    const chunks: Buffer[] = [];
-    request.on('data', (chunk: Buffer) => chunks.push(chunk));
-    request.on('end', () => {
-      const text = Buffer.concat(chunks).toString();
-      const rpc = (text === '' ? {} : JSON.parse(text)) as Rpc;
-      received.push({ verb: request.method ?? '', headers: request.headers, rpc });
-      for (const wake of waiting.splice(0)) wake();
-      const override = overrides[rpc.method ?? request.method ?? ''];
-      if (override !== undefined) override(rpc, response, request);
-      else if (request.method !== 'POST') response.writeHead(405).end();
-      else if (rpc.method === 'initialize') json(response, 200, { jsonrpc: '2.0', id: rpc.id, result: HANDSHAKE }, { 'mcp-session-id': `session-${(sessions += 1)}` });
-      else if (rpc.method === 'server/discover') json(response, 400, { jsonrpc: '2.0', id: null, error: { code: -32000, message: 'Bad Request: Server not initialized' } });
-      else if (rpc.id === undefined || rpc.method === undefined) response.writeHead(202).end();
-      else onCall(rpc, response, request);
-    });
-  }).listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const port = (server.address() as AddressInfo).port;
-  const close = (): Promise<void> =>
-    new Promise((resolve) => {
-      server.close(() => resolve());
-      server.closeAllConnections();
-    });
-  closers.push(close);
-  const until = async (condition: (received: readonly Received[]) => boolean): Promise<void> => {
-    while (!condition(received)) await new Promise<void>((resolve) => waiting.push(resolve));
-  };
-  return { url: `http://127.0.0.1:${port}/mcp`, port, received, close, until, methods: () => received.map(({ verb, rpc }) => rpc.method ?? verb) };
+async function stub(...given: Parameters<typeof stubServer>): ReturnType<typeof stubServer> {
+  const server = await stubServer(...given);
+  closers.push(server.close);
+  return server;
 }
 
 function upstreams(url: string, options: { target?: Partial<HttpTarget>; limits?: Partial<HttpUpstreamLimits>; onListChanged?: () => void } = {}) {
@@ -104,7 +54,7 @@ describe('HttpUpstreams on a legacy server', () => {
 
   it('reads an event stream: progress under the caller token, logs, and requests refused', async () => {
     const server = await stub((rpc, response) => {
-      const token = (rpc.params?.['_meta'] as { progressToken: number }).progressToken;
+      const token = (rpc.params?.['_meta'] as { progressToken: number } | undefined)?.progressToken;
       const send = (message: object): void => void response.write(`event: message\ndata: ${JSON.stringify({ jsonrpc: '2.0', ...message })}\n\n`);
       response.writeHead(200, { 'content-type': 'text/event-stream' });
       response.write(': hello\n\n');
@@ -241,6 +191,18 @@ describe('HttpUpstreams on a legacy server', () => {
     await expect(first).rejects.toMatchObject({ code: 'cancelled' });
   });
 
+  it('cuts what is under way when the gateway stops', async () => {
+    const server = await stub(() => undefined);
+    const made = upstreams(server.url);
+    const running = made.invoke(call(), never);
+    running.catch(() => undefined);
+    await server.until((all) => all.some(({ rpc }) => rpc.method === 'tools/call'));
+    await made.close();
+    await expect(running).rejects.toMatchObject({ code: 'upstream_lost' });
+    await expect(made.invoke(call(), never)).rejects.toMatchObject({ code: 'upstream_failed', message: expect.stringContaining('shutting down') });
+    expect(made.sizes).toEqual({ servers: 0, pools: 0 });
+  });
+
   it('hears of changed lists on the GET stream', async () => {
     const server = await stub(echo, { GET: (_rpc, response) => void response.writeHead(200, { 'content-type': 'text/event-stream' }).write('data: {"jsonrpc":"2.0","method":"notifications/resources/list_changed"}\n\n') });
     const heard = new Promise<void>((resolve) => {
@@ -250,17 +212,19 @@ describe('HttpUpstreams on a legacy server', () => {
     expect(server.received.find(({ verb }) => verb === 'GET')?.headers).toMatchObject({ 'mcp-session-id': 'session-1', accept: 'text/event-stream' });
   });
 
-  it('gives another credential another session, and ends the old one', async () => {
+  it('gives another credential another session, and ends the old one when it is not used any more', async () => {
     const server = await stub(echo);
     let target: HttpTarget = { url: server.url, headers: { authorization: 'Bearer a' }, allowPrivateNetwork: true, era: 'legacy' };
-    const made = new HttpUpstreams({ resolve: () => target, clientInfo: { name: 'g', version: '0' }, logger: silentLogger, onListChanged: () => undefined });
+    const made = new HttpUpstreams({ resolve: () => target, clientInfo: { name: 'g', version: '0' }, logger: silentLogger, onListChanged: () => undefined, limits: { supersededIdleMs: 0 } });
     closers.push(() => made.close());
     await made.invoke(call(), never);
     target = { ...target };
-    await made.invoke(call(), never);
+    await made.invoke(call({ revision: 2 }), never);
+    made.sweep();
     expect(server.methods().filter((method) => method === 'initialize')).toHaveLength(1);
     target = { ...target, headers: { authorization: 'Bearer b' } };
     await made.invoke(call(), never);
+    made.sweep();
     await server.until((all) => all.some(({ verb }) => verb === 'DELETE'));
     const calls = server.received.filter(({ rpc }) => rpc.method === 'tools/call');
     expect(calls.map(({ headers }) => [headers.authorization, headers['mcp-session-id']])).toEqual([
@@ -268,7 +232,19 @@ describe('HttpUpstreams on a legacy server', () => {
       ['Bearer a', 'session-1'],
       ['Bearer b', 'session-2'],
     ]);
+    expect(server.received.filter(({ verb }) => verb === 'DELETE').map(({ headers }) => headers['mcp-session-id'])).toEqual(['session-1']);
     expect(made.sizes).toEqual({ servers: 1, pools: 1 });
+  });
+
+  it('holds no more servers than it may: the longest unused one makes room', async () => {
+    const server = await stub(echo);
+    const targets = new Map(['a', 'b'].map((name): [string, HttpTarget] => [name, { url: server.url, headers: { 'x-name': name }, allowPrivateNetwork: true, era: 'legacy' }]));
+    const made = new HttpUpstreams({ resolve: (_organization, name) => targets.get(name), clientInfo: { name: 'g', version: '0' }, logger: silentLogger, onListChanged: () => undefined, limits: { maxServers: 1 } });
+    closers.push(() => made.close());
+    for (const name of ['a', 'b', 'a']) await made.invoke(call({ server: name as ServerName }), never);
+    expect(made.sizes.servers).toBe(1);
+    expect(server.methods().filter((method) => method === 'initialize')).toHaveLength(3);
+    await expect(made.invoke(call({ server: 'c' as ServerName }), never)).rejects.toMatchObject({ code: 'upstream_failed' });
   });
 
   it('closes what is no longer configured, after its calls are answered', async () => {
@@ -283,82 +259,5 @@ describe('HttpUpstreams on a legacy server', () => {
     answer?.();
     expect(await running).toHaveProperty('result');
     await server.until((all) => all.some(({ verb }) => verb === 'DELETE'));
-  });
-});
-
-describe('HttpUpstreams without permission for private networks', () => {
-  it.each([
-    ['plain http', (port: number) => `http://127.0.0.1:${port}/mcp`],
-    ['loopback', (port: number) => `https://127.0.0.1:${port}/mcp`],
-    ['a name for loopback', (port: number) => `https://localhost:${port}/mcp`],
-    ['the metadata service', () => 'https://169.254.169.254/mcp'],
-  ])('refuses %s without a packet', async (_name, url) => {
-    const server = await stub(echo);
-    const made = upstreams(url(server.port), { target: { allowPrivateNetwork: false } });
-    await expect(made.invoke(call(), never)).rejects.toMatchObject({ code: 'upstream_failed', message: expect.stringContaining('allowPrivateNetwork') });
-    expect(server.received).toEqual([]);
-  });
-});
-
-describe('HttpUpstreams on a modern server', () => {
-  const modern: Handler = (rpc, response, request) => {
-    if (request.headers['mcp-method'] !== rpc.method) return json(response, 400, { jsonrpc: '2.0', id: rpc.id, error: { code: -32020, message: 'header mismatch' } });
-    json(response, 200, { jsonrpc: '2.0', id: rpc.id, result: { resultType: 'complete', content: [], echoed: rpc.params } });
-  };
-
-  it('carries our own envelope and the standard headers, and no session', async () => {
-    const server = await stub(modern);
-    const params = { name: 'grüße', _meta: { 'io.modelcontextprotocol/clientInfo': { name: 'client', version: '9' }, 'io.modelcontextprotocol/logLevel': 'info', 'com.example/x': 1 } };
-    const reply = await upstreams(server.url, { target: { era: 'modern' } }).invoke(call({ params }), never);
-    expect(reply).toHaveProperty('result.resultType', 'complete');
-    expect(server.received).toHaveLength(1);
-    expect(server.received[0]?.headers).toMatchObject({ 'mcp-protocol-version': '2026-07-28', 'mcp-method': 'tools/call', 'mcp-name': `=?base64?${Buffer.from('grüße').toString('base64')}?=` });
-    expect(server.received[0]?.rpc.params?.['_meta']).toEqual({
-      'com.example/x': 1,
-      'io.modelcontextprotocol/protocolVersion': '2026-07-28',
-      'io.modelcontextprotocol/clientCapabilities': {},
-      'io.modelcontextprotocol/clientInfo': { name: 'mcp-gateway', version: '0' },
-      'io.modelcontextprotocol/logLevel': 'info',
-    });
-  });
-
-  it('passes an error that comes with HTTP 404 as the answer that it is', async () => {
-    const server = await stub((rpc, response) => json(response, 404, { jsonrpc: '2.0', id: rpc.id, error: { code: -32601, message: 'Method not found' } }));
-    expect(await upstreams(server.url, { target: { era: 'modern' } }).invoke(call(), never)).toEqual({ error: { code: -32601, message: 'Method not found' } });
-  });
-});
-
-describe('HttpUpstreams.discover', () => {
-  const config = (url: string) => serverConfig.parse({ organization: 'acme', name: 'crm', http: { url, allowPrivateNetwork: true } });
-  const tool = { name: 'echo', inputSchema: { type: 'object' } };
-
-  it('finds a legacy server behind a refused probe, and ends its session', async () => {
-    const server = await stub((rpc, response) => json(response, 200, { jsonrpc: '2.0', id: rpc.id, result: { tools: [tool] } }));
-    const found = await upstreams(server.url).discover(config(server.url), { authorization: 'Bearer own' });
-    expect(found).toMatchObject({ era: 'legacy', protocolVersion: '2025-11-25', tools: [tool], prompts: [] });
-    expect(server.methods()).toEqual(['server/discover', 'initialize', 'notifications/initialized', 'tools/list', 'DELETE']);
-  });
-
-  it('finds a modern server', async () => {
-    const meta = { 'io.modelcontextprotocol/serverInfo': { name: 'new', version: '2' } };
-    const server = await stub((rpc, response) => json(response, 200, { jsonrpc: '2.0', id: rpc.id, result: { resultType: 'complete', tools: [tool] } }), {
-      'server/discover': (rpc, response) => json(response, 200, { jsonrpc: '2.0', id: rpc.id, result: { resultType: 'complete', supportedVersions: ['2026-07-28'], capabilities: { tools: {} }, _meta: meta } }),
-    });
-    const found = await upstreams(server.url).discover(config(server.url), {});
-    expect(found).toMatchObject({ era: 'modern', protocolVersion: '2026-07-28', serverInfo: { name: 'new' }, tools: [tool] });
-    expect(server.methods()).toEqual(['server/discover', 'tools/list']);
-  });
-
-  it('uses the session that calls use already', async () => {
-    const server = await stub((rpc, response, request) => (rpc.method === 'tools/list' ? json(response, 200, { jsonrpc: '2.0', id: rpc.id, result: { tools: [] } }) : echo(rpc, response, request)));
-    const made = upstreams(server.url);
-    await made.invoke(call(), never);
-    await made.discover(config(server.url), { authorization: 'Bearer own' });
-    expect(server.methods().filter((method) => method === 'initialize' || method === 'DELETE')).toEqual(['initialize']);
-  });
-
-  it('names the culprit when the address is no MCP endpoint', async () => {
-    const server = await stub(echo, { initialize: (_rpc, response) => void response.writeHead(200, { 'content-type': 'text/html' }).end('<html>') });
-    await expect(upstreams(server.url).discover(config(server.url), {})).rejects.toMatchObject({ message: expect.stringContaining('Check that its URL is that of an MCP endpoint') });
   });
 });

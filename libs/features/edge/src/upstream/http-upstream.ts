@@ -1,5 +1,5 @@
 import { GatewayError, type OrganizationName, type ServerConfig, type ServerDefinition, type ServerName, type UpstreamReply } from '@mcpgw/contracts';
-import { discoverServer, readDiscoverResult, type ClientInfo, type Handshake } from '@mcpgw/core-mcp-wire';
+import { discoverServer, readDiscoverResult, readParamHeaders, type ClientInfo, type Handshake } from '@mcpgw/core-mcp-wire';
 import type { Logger } from '@mcpgw/platform-runtime';
 import type { UpstreamCall, UpstreamPort } from '../ports.js';
 import { CallDeadline } from './call-deadline.js';
@@ -17,24 +17,30 @@ export interface HttpUpstreamsOptions {
   readonly limits?: Partial<HttpUpstreamLimits>;
 }
 
+/** A connection in use. One that `closing` names gets no new calls. */
 interface Held {
   readonly organization: OrganizationName;
   readonly server: ServerName;
-  readonly revision: number;
   readonly digest: string;
   readonly connection: HttpServerConnection;
-  target: HttpTarget;
+  closing: boolean;
 }
 
 const SWEEP_MS = 30_000;
 const MAX_PROBE_MS = 5_000;
 
-/** HTTP servers as an UpstreamPort. One connection object per organization, server and revision, made on the first call. */
+/**
+ * HTTP servers as an UpstreamPort. One connection object per organization, server and target (address, credentials, era), made
+ * on the first call. A new revision with the same target keeps it: sessions outlive what doesn't concern them.
+ */
 export class HttpUpstreams implements UpstreamPort {
   readonly #options: HttpUpstreamsOptions;
   readonly #limits: HttpUpstreamLimits;
   readonly #pools: ConnectionPools;
+  /** In the order in which they were opened. */
   readonly #held = new Map<string, Held>();
+  /** Spares the hot path the digest: the resolver gives the same object while nothing changed. */
+  readonly #byTarget = new WeakMap<HttpTarget, Held>();
   readonly #sweeper: NodeJS.Timeout;
   #closed = false;
 
@@ -42,7 +48,7 @@ export class HttpUpstreams implements UpstreamPort {
     this.#options = options;
     this.#limits = { ...DEFAULT_HTTP_UPSTREAM_LIMITS, ...options.limits };
     this.#pools = new ConnectionPools(this.#limits);
-    this.#sweeper = setInterval(() => this.#sweep(), SWEEP_MS).unref();
+    this.#sweeper = setInterval(() => this.sweep(), SWEEP_MS).unref();
   }
 
   /** Servers held and pools open: for the status. */
@@ -53,7 +59,7 @@ export class HttpUpstreams implements UpstreamPort {
   async invoke(call: UpstreamCall, signal: AbortSignal): Promise<UpstreamReply> {
     const target = this.#options.resolve(call.organization, call.server, call.revision);
     if (target === undefined) throw new GatewayError('upstream_failed', `Server "${call.server}" is not known to this gateway at revision ${call.revision}. Try again.`);
-    return this.#connection(call.organization, call.server, call.revision, target).call(call, signal);
+    return this.#connection(call.organization, call.server, target).call(call, signal);
   }
 
   /**
@@ -68,7 +74,7 @@ export class HttpUpstreams implements UpstreamPort {
     const modern = this.#open(config.organization, config.name, target('modern'), false);
     try {
       const handshake = await this.#probe(modern);
-      if (handshake !== undefined) return await list(modern, handshake, endsAt);
+      if (handshake !== undefined) return withoutInvalidHeaders(await list(modern, handshake, endsAt));
     } finally {
       await modern.close('now');
     }
@@ -81,9 +87,21 @@ export class HttpUpstreams implements UpstreamPort {
     }
   }
 
-  /** Closes what is not current any more, once its calls are answered. Call it after each change of the configuration. */
-  retain(isCurrent: (organization: OrganizationName, server: ServerName, revision: number) => boolean): void {
-    for (const [key, held] of this.#held) if (!isCurrent(held.organization, held.server, held.revision)) this.#retire(key, held);
+  /** Closes the connections of servers that are gone, once their calls are answered. Call it when the configuration changed. */
+  retain(isConfigured: (organization: OrganizationName, server: ServerName) => boolean): void {
+    for (const [key, held] of this.#held) if (!isConfigured(held.organization, held.server)) this.#retire(key, held);
+  }
+
+  /** Closes what nobody used for long; runs by itself every half a minute. */
+  sweep(): void {
+    const now = performance.now();
+    const newer = new Set<string>();
+    for (const [key, held] of [...this.#held].reverse()) {
+      const name = `${held.organization}/${held.server}`;
+      const idleMs = newer.has(name) ? this.#limits.supersededIdleMs : this.#limits.idleMs;
+      newer.add(name);
+      if (held.connection.pending === 0 && now - held.connection.lastUsedMs >= idleMs) this.#retire(key, held);
+    }
   }
 
   /** Ends sessions, then cuts all connections; answers at most a few seconds later. */
@@ -93,25 +111,27 @@ export class HttpUpstreams implements UpstreamPort {
     clearInterval(this.#sweeper);
     const all = [...this.#held.values()];
     this.#held.clear();
+    for (const held of all) held.closing = true;
     await Promise.all(all.map(({ connection }) => connection.close('now')));
     await this.#pools.destroy();
   }
 
-  #connection(organization: OrganizationName, server: ServerName, revision: number, target: HttpTarget): HttpServerConnection {
-    const key = `${organization}/${server}/${revision}`;
-    const held = this.#held.get(key);
-    if (held?.target === target) return held.connection;
+  #connection(organization: OrganizationName, server: ServerName, target: HttpTarget): HttpServerConnection {
+    const known = this.#byTarget.get(target);
+    if (known !== undefined && !known.closing && known.server === server && known.organization === organization) return known.connection;
     if (this.#closed) throw new GatewayError('upstream_failed', `Server "${server}" is not called: the gateway is shutting down.`);
     const digest = targetDigest(target);
-    if (held?.digest === digest) {
-      held.target = target;
-      return held.connection;
+    const key = `${organization}/${server}/${digest}`;
+    let held = this.#held.get(key);
+    if (held === undefined) {
+      if (this.#held.size >= this.#limits.maxServers) this.#retireLongestUnused();
+      held = { organization, server, digest, connection: this.#open(organization, server, target, true), closing: false };
+      this.#held.set(key, held);
+    } else {
+      held.connection.tools = target.tools ?? [];
     }
-    if (held !== undefined) this.#retire(key, held);
-    else if (this.#held.size >= this.#limits.maxServers) this.#retireLongestUnused();
-    const connection = this.#open(organization, server, target, true);
-    this.#held.set(key, { organization, server, revision, digest, connection, target });
-    return connection;
+    this.#byTarget.set(target, held);
+    return held.connection;
   }
 
   #open(organization: OrganizationName, server: ServerName, target: HttpTarget, listen: boolean): HttpServerConnection {
@@ -120,9 +140,7 @@ export class HttpUpstreams implements UpstreamPort {
   }
 
   #inUse(config: ServerConfig, target: HttpTarget): HttpServerConnection | undefined {
-    const digest = targetDigest(target);
-    for (const held of this.#held.values()) if (held.organization === config.organization && held.server === config.name && held.digest === digest) return held.connection;
-    return undefined;
+    return this.#held.get(`${config.organization}/${config.name}/${targetDigest(target)}`)?.connection;
   }
 
   /**
@@ -144,6 +162,7 @@ export class HttpUpstreams implements UpstreamPort {
 
   #retire(key: string, held: Held): void {
     this.#held.delete(key);
+    held.closing = true;
     held.connection.close('idle').catch((error: unknown) => this.#options.logger.warn({ err: error, server: held.server }, 'could not close an upstream'));
   }
 
@@ -152,13 +171,19 @@ export class HttpUpstreams implements UpstreamPort {
     for (const entry of this.#held) if (oldest === undefined || entry[1].connection.lastUsedMs < oldest[1].connection.lastUsedMs) oldest = entry;
     if (oldest !== undefined) this.#retire(...oldest);
   }
-
-  #sweep(): void {
-    const before = performance.now() - this.#limits.idleMs;
-    for (const [key, held] of this.#held) if (held.connection.pending === 0 && held.connection.lastUsedMs < before) this.#retire(key, held);
-  }
 }
 
 function list(connection: HttpServerConnection, handshake: Handshake, endsAt: number): Promise<ServerDefinition> {
   return discoverServer((method, params) => connection.call({ method, params, timeoutMs: endsAt - performance.now() }), handshake);
+}
+
+/** A client over HTTP must not offer a tool whose header annotations are invalid (MCP 2026-07-28, server/tools). */
+function withoutInvalidHeaders(found: ServerDefinition): ServerDefinition {
+  const dropped = [...found.dropped];
+  const tools = found.tools.filter(({ name, inputSchema }) => {
+    const read = readParamHeaders(inputSchema);
+    if (!read.ok) dropped.push({ kind: 'tool', name, reason: read.reason });
+    return read.ok;
+  });
+  return { ...found, tools, dropped };
 }

@@ -1,0 +1,20 @@
+import type { ToolDefinition } from '@mcpgw/contracts';
+import { paramHeaderValues, readParamHeaders, type JsonObject, type ParamHeader } from '@mcpgw/core-mcp-wire';
+
+/** Which arguments of a modern server's tools travel as `Mcp-Param-*` headers too. Most tools have none. */
+export class ArgumentHeaders {
+  readonly #annotated = new Map<string, readonly ParamHeader[]>();
+
+  constructor(tools: readonly ToolDefinition[]) {
+    for (const { name, inputSchema } of tools) {
+      const read = readParamHeaders(inputSchema);
+      if (read.ok && read.headers.length > 0) this.#annotated.set(name, read.headers);
+    }
+  }
+
+  of(method: string, params: JsonObject): Record<string, string> {
+    const name = params['name'];
+    const headers = method === 'tools/call' && typeof name === 'string' ? this.#annotated.get(name) : undefined;
+    return headers === undefined ? {} : paramHeaderValues(headers, params['arguments']);
+  }
+}
