@@ -26,8 +26,10 @@ import { MemoryBus } from '@mcpgw/platform-bus';
 import { Health, KeyFiles, silentLogger, startService, systemClock, uuid7, type RunningService } from '@mcpgw/platform-runtime';
 import { edgeConfig, type EdgeConfig } from './edge.config.js';
 import { EdgeModule } from './edge.module.js';
+import { LocalPolicy } from './policy/local-policy.js';
 import type { EntryDraft, EntryWriter, PolicyPort } from './ports.js';
-import { ENTRIES, PARTS, POLICY, POLICY_CHANGES, type Part, type PolicyChanges } from './tokens.js';
+import { Spool } from './spool/spool.js';
+import { PARTS, type Part, type PolicyChanges } from './tokens.js';
 import { RunnerUpstream } from './upstreams/runner-upstream.js';
 
 export type WrittenEntry = EntryDraft & { readonly entryId: EntryId; readonly until: string };
@@ -180,9 +182,8 @@ export class TestEdge {
     const config = edgeConfig.parse({ dataDir: this.directory, snapshotPollMs: 50, ...settings });
     const module = EdgeModule.forRoot(config);
     const fakes = [
-      { provide: ENTRIES, useValue: this.entries },
-      { provide: POLICY, useValue: this.policy },
-      { provide: POLICY_CHANGES, useValue: this.policy },
+      { provide: Spool, useValue: this.entries },
+      { provide: LocalPolicy, useValue: this.policy },
       { provide: PARTS, inject: [RunnerUpstream], useFactory: (runner: Part) => [runner] },
     ];
     const health = new Health('edge', `edge-${randomBytes(4).toString('hex')}`, new Date());
