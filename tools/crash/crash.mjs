@@ -5,7 +5,7 @@ import path from 'node:path';
 import { spawn } from 'node:child_process';
 import { writeFileSync } from 'node:fs';
 import pg from 'pg';
-import { applyFile, createKey, freePort, json, modern, startServicesSystem, until, WORKSPACE } from '../../libs/testing/dist/index.js';
+import { applyFile, createKey, freePort, json, modern, restart, startServicesSystem, until, WORKSPACE } from '../../libs/testing/dist/index.js';
 import { report } from '../bench/report.mjs';
 
 const option = (name, fallback) => {
@@ -83,7 +83,7 @@ async function runLoad(key) {
     for (const [index, victim] of VICTIMS.entries()) {
       await until(`call ${Math.floor((CALLS * (index + 1)) / (VICTIMS.length + 1))}`, () => started >= (CALLS * (index + 1)) / (VICTIMS.length + 1), 600_000);
       process.stderr.write(`SIGKILL ${victim} at call ${started}\n`);
-      await system.restart(victim, 'SIGKILL');
+      await restart(system, victim, 'SIGKILL');
       killed += 1;
     }
   })();

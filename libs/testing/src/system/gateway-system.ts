@@ -56,8 +56,10 @@ export async function startGatewaySystem(environment: NodeJS.ProcessEnv = {}): P
     children,
     mcpgw: (args, options) => runCommand(args, { MCPGW_DATA_DIR: dataDir, ...options?.environment }, options?.input),
     logs: () => [...children.values()].map((child) => child.log()).join('\n'),
-    restart: async (service, signal) => {
+    stop: async (service, signal) => {
       await children.get(service)?.stop(signal);
+    },
+    start: async () => {
       info = await start();
     },
     close: async () => {

@@ -63,17 +63,16 @@ export async function startServicesSystem(environment: NodeJS.ProcessEnv = {}): 
     children,
     mcpgw: (args, options) => runCommand(args, { MCPGW_ADMIN_URL: adminUrl, MCPGW_ADMIN_TOKEN: adminToken ?? '', MCPGW_DATA_DIR: path.join(directory, 'cli'), ...options?.environment }, options?.input),
     logs: () => [...children.values()].map((child) => child.log()).join('\n'),
-    restart: async (service, signal) => {
-      if (service === 'nats') {
-        const port = Number(new URL(nats.url).port);
-        await nats.stop(signal);
-        nats = await startNatsServer({ port });
-      } else if (service === 'postgres') {
-        process.kill(postgres.pid, signal);
-        await until('Postgres has ended', () => !alive(postgres.pid));
-        postgres = await startEmbeddedPostgres({ directory: path.join(directory, 'postgres'), listen: 'tcp', port: Number(new URL(databaseUrl).port) });
-      } else {
-        await children.get(service)?.stop(signal);
+    stop: async (service, signal) => {
+      if (service === 'nats') return nats.stop(signal);
+      if (service !== 'postgres') return void (await children.get(service)?.stop(signal));
+      process.kill(postgres.pid, signal);
+      await until('Postgres has ended', () => !alive(postgres.pid));
+    },
+    start: async (service) => {
+      if (service === 'nats') nats = await startNatsServer({ port: Number(new URL(nats.url).port) });
+      else if (service === 'postgres') postgres = await startEmbeddedPostgres({ directory: path.join(directory, 'postgres'), listen: 'tcp', port: Number(new URL(databaseUrl).port) });
+      else {
         start(service);
         await ready(service);
       }

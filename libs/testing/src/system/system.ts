@@ -25,8 +25,10 @@ export interface System {
   logs(): string;
   /** The processes of the product, by service (`gateway` when they are one). */
   readonly children: ReadonlyMap<string, Child>;
-  /** Ends a service at once and starts it again with the same settings and data. */
-  restart(service: string, signal: NodeJS.Signals): Promise<void>;
+  /** Ends a service (`nats` and `postgres` too, where they are processes of their own) and waits until it is gone. */
+  stop(service: string, signal: NodeJS.Signals): Promise<void>;
+  /** Starts it again with the same settings and data, and waits until it is ready. */
+  start(service: string): Promise<void>;
   close(): Promise<void>;
 }
 
@@ -71,4 +73,9 @@ export async function applyFile(system: System, file: string): Promise<void> {
 
 export function readJson<T>(file: string): T {
   return JSON.parse(readFileSync(file, 'utf8')) as T;
+}
+
+export async function restart(system: System, service: string, signal: NodeJS.Signals): Promise<void> {
+  await system.stop(service, signal);
+  await system.start(service);
 }
