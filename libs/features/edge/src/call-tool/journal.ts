@@ -1,4 +1,4 @@
-import { createHmac } from 'node:crypto';
+import { createHmac, createSecretKey, type KeyObject } from 'node:crypto';
 import { Inject, Injectable } from '@nestjs/common';
 import { ERRORS, GatewayError, toGatewayError, type EntryId } from '@mcpgw/contracts';
 import { canonicalize } from '@mcpgw/core-transparency-log';
@@ -13,7 +13,7 @@ import type { Wanted } from './wanted.js';
 /** Writes what became of each request: its entries, and one line of the log. */
 @Injectable()
 export class Journal {
-  private readonly argumentsKey: Buffer;
+  private readonly argumentsKey: KeyObject;
 
   constructor(
     @Inject(ENTRIES) private readonly entries: EntryWriter,
@@ -21,7 +21,7 @@ export class Journal {
     @Inject(CLOCK) private readonly clock: Clock,
     @Inject(KEY_FILES) keyFiles: KeyFiles,
   ) {
-    this.argumentsKey = keyFiles.symmetric('audit-arguments');
+    this.argumentsKey = createSecretKey(keyFiles.symmetric('audit-arguments'));
   }
 
   open(address: string | undefined, requestBytes: number, route: string | undefined): CallRecord {

@@ -1,4 +1,4 @@
-import { createCipheriv, createDecipheriv, randomBytes } from 'node:crypto';
+import { createCipheriv, createDecipheriv, randomBytes, type KeyObject } from 'node:crypto';
 
 /**
  * A legacy session (MCP up to 2025-11-25, transports, session management). It is whatever its token says: no replica
@@ -24,7 +24,7 @@ const TOKEN = /^[A-Za-z0-9_-]+$/;
 /** Session ids as AES-256-GCM tokens: nobody else can make, read or alter one. */
 export class SessionSeal {
   constructor(
-    private readonly key: Buffer,
+    private readonly key: KeyObject,
     private readonly maxAgeMs: number,
   ) {}
 

@@ -1,3 +1,4 @@
+import { createSecretKey } from 'node:crypto';
 import { Inject, Injectable } from '@nestjs/common';
 import { KEY_FILES, type KeyFiles } from '@mcpgw/platform-runtime';
 import { EDGE_CONFIG, type EdgeConfig } from '../edge.config.js';
@@ -13,7 +14,7 @@ export class Sessions {
   private readonly ended = new EndedSessions(MAX_ENDED);
 
   constructor(@Inject(EDGE_CONFIG) config: EdgeConfig, @Inject(KEY_FILES) keyFiles: KeyFiles) {
-    this.seal = new SessionSeal(keyFiles.symmetric('sessions'), config.sessionMaxAgeSeconds * 1_000);
+    this.seal = new SessionSeal(createSecretKey(keyFiles.symmetric('sessions')), config.sessionMaxAgeSeconds * 1_000);
   }
 
   begin(session: Omit<Session, 'id' | 'issuedAtMs'>, nowMs: number): string {
