@@ -1,1 +1,2 @@
 export { runnerConfig, type RunnerConfig, type RunnerSettings } from './runner.config.js';
+export { RunnerModule } from './runner.module.js';

@@ -18,6 +18,12 @@ export class Cgroups {
 
   /** `undefined` and the reason when limits can't be set here. */
   static open(root: string): { readonly cgroups?: Cgroups; readonly reason?: string } {
+    const opened = Cgroups.tryOpen(root);
+    // Another runner that ends may have removed the common folder under our feet.
+    return opened.cgroups ? opened : Cgroups.tryOpen(root);
+  }
+
+  private static tryOpen(root: string): { readonly cgroups?: Cgroups; readonly reason?: string } {
     try {
       const layout = cgroupLayout(readFileSync('/proc/self/mountinfo', 'utf8'), readFileSync('/proc/self/cgroup', 'utf8'), root);
       if (!layout) return { reason: `no control groups for memory, pids and cpu are mounted under ${root}` };
@@ -37,14 +43,11 @@ export class Cgroups {
     return Cgroup.create(this.version, mapDirectories(this.owned, (directory) => path.join(directory, name)), limits);
   }
 
-  /** Removes this process's own folders once its instances are gone. */
+  /** Removes what is ours, once the instances are gone, and the common folder when nobody else uses it. */
   close(): void {
     for (const directory of new Set(Object.values(this.owned))) {
-      try {
-        rmdirSync(directory);
-      } catch {
-        // An instance of another module in this process still uses it, or the next start removes it.
-      }
+      removeIfEmpty(directory);
+      removeIfEmpty(path.dirname(directory));
     }
   }
 }
@@ -91,11 +94,7 @@ function canHold(version: 1 | 2, parent: string, limitFile: string): boolean {
   } catch {
     return false;
   } finally {
-    try {
-      rmdirSync(trial);
-    } catch {
-      // It was never made.
-    }
+    removeIfEmpty(trial);
   }
 }
 
@@ -117,7 +116,7 @@ function reap(version: 1 | 2, base: string): void {
       const directory = path.join(base, owner, name);
       const group = new Cgroup(version, { memory: directory, pids: directory, cpu: directory });
       group.kill();
-      void group.remove();
+      void group.remove().then(() => removeIfEmpty(path.join(base, owner)));
     }
     try {
       rmdirSync(path.join(base, owner));
@@ -141,6 +140,15 @@ function folders(directory: string): readonly string[] {
     return readdirSync(directory, { withFileTypes: true }).filter((entry) => entry.isDirectory()).map((entry) => entry.name);
   } catch {
     return [];
+  }
+}
+
+/** A control group that holds processes or groups, or is gone already, is left as it is. */
+function removeIfEmpty(directory: string): void {
+  try {
+    rmdirSync(directory);
+  } catch {
+    // In use, or never made.
   }
 }
 

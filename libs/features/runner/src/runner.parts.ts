@@ -1,0 +1,43 @@
+import type { Bus } from '@mcpgw/platform-bus';
+import { SecretBox, type Clock, type Health, type KeyFiles, type Logger } from '@mcpgw/platform-runtime';
+import { Discover } from './discover/discover.js';
+import { InstancePool } from './instance/instance-pool.js';
+import { Invoke } from './invoke/invoke.js';
+import type { RunnerConfig } from './runner.config.js';
+import { SandboxHost } from './sandbox/sandbox-host.js';
+
+/** The runner, put together: what the controller translates for and what the module starts and stops. */
+export class RunnerParts {
+  readonly invoke: Invoke;
+  readonly discover: Discover;
+  readonly secrets: SecretBox;
+  readonly pool: InstancePool;
+  private readonly host: SandboxHost;
+
+  constructor(config: RunnerConfig, bus: Bus, keyFiles: KeyFiles, clock: Clock, health: Health, logger: Logger) {
+    this.secrets = new SecretBox(keyFiles.symmetric('secrets'));
+    this.host = new SandboxHost(config, { execPath: process.execPath, isRoot: process.getuid?.() === 0, architecture: process.arch }, health, logger);
+    this.pool = new InstancePool({
+      bus,
+      clock,
+      health,
+      logger,
+      secrets: this.secrets,
+      sandbox: () => this.host.sandbox(),
+      idleMs: config.runnerIdleSeconds * 1_000,
+      maxInstances: config.runnerMaxInstances,
+      startTimeoutMs: config.runnerStartTimeoutSeconds * 1_000,
+      maxLineBytes: config.runnerMaxLineBytes,
+    });
+    this.invoke = new Invoke(this.pool, bus, clock);
+    this.discover = new Discover(this.pool, clock);
+    health.detail('sandbox', () => this.host.kind());
+    health.detail('instances', () => this.pool.describe());
+  }
+
+  /** Stops all servers first: their control groups are empty when the host closes. */
+  async close(): Promise<void> {
+    await this.pool.close();
+    await this.host.close();
+  }
+}
