@@ -18,7 +18,7 @@ export function createRegistryClient({ url, maxConnections = 6, onError }: Regis
   const pool = {
     connectionString: url,
     max: maxConnections,
-    connectionTimeoutMillis: 5_000,
+    connectionTimeoutMillis: 3_000,
     idleTimeoutMillis: 30_000,
     statement_timeout: 30_000,
     application_name: 'mcpgw-registry',

@@ -18,52 +18,64 @@ const MAX_FINDINGS = 200;
  * Secrets that are referenced and not set are no fault of the configuration: the server's health tells.
  */
 export function check(config: Declared): readonly Finding[] {
-  return [...checkNames(config), ...checkOrganizations(config), ...checkReferences(config), ...checkRoles(config)].slice(0, MAX_FINDINGS);
+  const findings: Finding[] = [];
+  for (const finding of findAll(config)) {
+    findings.push(finding);
+    if (findings.length === MAX_FINDINGS) break;
+  }
+  return findings;
 }
 
-function checkNames(config: Declared): readonly Finding[] {
-  return CONFIG_KINDS.flatMap((kind) => {
+/** Lazily: looking for the name that was meant costs time, and a configuration may have a hundred thousand faults. */
+function* findAll(config: Declared): Generator<Finding> {
+  yield* checkNames(config);
+  yield* checkOrganizations(config);
+  yield* checkReferences(config);
+  yield* checkRoles(config);
+}
+
+function* checkNames(config: Declared): Generator<Finding> {
+  for (const kind of CONFIG_KINDS) {
     const first = new Map<string, number>();
-    return config[kind].flatMap((object, index): readonly Finding[] => {
+    for (const [index, object] of config[kind].entries()) {
       const key = referenceTo(kind, object);
       const before = first.get(key);
       if (before === undefined) first.set(key, index);
-      return before === undefined ? [] : [{ path: `${kind}[${index}].name`, message: `"${object.name}" is already the name of ${kind}[${before}]. Rename or remove one of them.` }];
-    });
-  });
+      else yield { path: `${kind}[${index}].name`, message: `"${object.name}" is already the name of ${kind}[${before}]. Rename or remove one of them.` };
+    }
+  }
 }
 
-function checkOrganizations(config: Declared): readonly Finding[] {
+function* checkOrganizations(config: Declared): Generator<Finding> {
   const names = new Set<string>(config.organizations.map((organization) => organization.name));
-  const reserved = config.organizations.flatMap((organization, index): readonly Finding[] =>
-    organization.name === OPERATOR_LOG ? [{ path: `organizations[${index}].name`, message: `"${OPERATOR_LOG}" is the gateway's own log. Choose another name.` }] : [],
-  );
-  const unknown = CHILD_KINDS.flatMap((kind) =>
-    config[kind].flatMap((object, index): readonly Finding[] =>
-      names.has(object.organization)
-        ? []
-        : [{ path: `${kind}[${index}].organization`, message: `There is no organization "${object.organization}".${didYouMean(object.organization, names)} Declare it under organizations.` }],
-    ),
-  );
-  return [...reserved, ...unknown];
+  for (const [index, { name }] of config.organizations.entries()) {
+    if (name === OPERATOR_LOG) yield { path: `organizations[${index}].name`, message: `"${OPERATOR_LOG}" is the gateway's own log. Choose another name.` };
+  }
+  for (const kind of CHILD_KINDS) {
+    for (const [index, { organization }] of config[kind].entries()) {
+      if (names.has(organization)) continue;
+      yield { path: `${kind}[${index}].organization`, message: `There is no organization "${organization}".${didYouMean(organization, names)} Declare it under organizations.` };
+    }
+  }
 }
 
-function checkReferences(config: Declared): readonly Finding[] {
+function* checkReferences(config: Declared): Generator<Finding> {
   const servers = namesByOrganization(config, 'servers');
   const roles = namesByOrganization(config, 'roles');
-  return [
-    ...config.routes.flatMap((route, index) => [
-      ...route.servers.flatMap((name, at) => unknownName(servers.get(route.organization), name, 'server', route.organization, `routes[${index}].servers[${at}]`)),
-      ...listedTwice(route.servers, `routes[${index}].servers`),
-    ]),
-    ...config.consumers.flatMap((consumer, index) =>
-      consumer.roles.flatMap((name, at) => unknownName(roles.get(consumer.organization), name, 'role', consumer.organization, `consumers[${index}].roles[${at}]`)),
-    ),
-    ...config.limits.flatMap((limit, index) => {
-      const server = limit.tool.slice(0, limit.tool.indexOf('/'));
-      return server.includes('*') ? [] : unknownName(servers.get(limit.organization), server, 'server', limit.organization, `limits[${index}].tool`);
-    }),
-  ];
+  for (const [index, route] of config.routes.entries()) {
+    const path = `routes[${index}].servers`;
+    for (const [at, name] of route.servers.entries()) yield* unknownName(servers.get(route.organization), name, 'server', route.organization, `${path}[${at}]`);
+    for (const [at, name] of route.servers.entries()) {
+      if (route.servers.indexOf(name) < at) yield { path: `${path}[${at}]`, message: `"${name}" is listed twice. Remove one.` };
+    }
+  }
+  for (const [index, consumer] of config.consumers.entries()) {
+    for (const [at, name] of consumer.roles.entries()) yield* unknownName(roles.get(consumer.organization), name, 'role', consumer.organization, `consumers[${index}].roles[${at}]`);
+  }
+  for (const [index, limit] of config.limits.entries()) {
+    const server = limit.tool.slice(0, limit.tool.indexOf('/'));
+    if (!server.includes('*')) yield* unknownName(servers.get(limit.organization), server, 'server', limit.organization, `limits[${index}].tool`);
+  }
 }
 
 function namesByOrganization(config: Declared, kind: 'servers' | 'roles'): ReadonlyMap<string, ReadonlySet<string>> {
@@ -75,13 +87,8 @@ function namesByOrganization(config: Declared, kind: 'servers' | 'roles'): Reado
   return names;
 }
 
-function unknownName(known: ReadonlySet<string> = new Set(), name: string, what: string, organization: string, path: string): readonly Finding[] {
-  if (known.has(name)) return [];
-  return [{ path, message: `There is no ${what} "${name}" in the organization "${organization}".${didYouMean(name, known)}` }];
-}
-
-function listedTwice(names: readonly string[], path: string): readonly Finding[] {
-  return names.flatMap((name, index) => (names.indexOf(name) < index ? [{ path: `${path}[${index}]`, message: `"${name}" is listed twice. Remove one.` }] : []));
+function* unknownName(known: ReadonlySet<string> = new Set(), name: string, what: string, organization: string, path: string): Generator<Finding> {
+  if (!known.has(name)) yield { path, message: `There is no ${what} "${name}" in the organization "${organization}".${didYouMean(name, known)}` };
 }
 
 /** `routes[3].servers[0]` as `routes/acme/main.servers[0]`: positions mean nothing to who changes one object. */

@@ -31,10 +31,9 @@ export class Changes {
   async run<T>(actor: string, work: (tx: RegistryTransaction, scope: ChangeScope) => Promise<T>): Promise<T> {
     const { result, bumped } = await this.database.write(async (tx) => {
       const touched = new Set<OrganizationName>();
-      const lines: { actor: string; action: string; reference: string }[] = [];
-      const by = printable(actor);
-      const result = await work(tx, { touch: (organization) => touched.add(organization), record: (action, reference) => lines.push({ actor: by, action, reference }) });
-      if (lines.length > 0) await tx.change.createMany({ data: lines });
+      const lines: { readonly action: string; readonly reference: string }[] = [];
+      const result = await work(tx, { touch: (organization) => touched.add(organization), record: (action, reference) => lines.push({ action, reference }) });
+      if (lines.length > 0) await log(tx, actor, lines);
       return { result, bumped: await bump(tx, [...touched]) };
     });
     for (const [organization, revision] of bumped) this.bus.publish(registryChanged, { organization, revision });
@@ -55,7 +54,10 @@ async function bump(tx: RegistryTransaction, names: readonly OrganizationName[])
   return new Map(names.map((name) => [name, revisions.get(name) as number]));
 }
 
-/** Who acts is told by another service: kept to one line of sane length. */
-function printable(actor: string): string {
-  return actor.replace(/\p{C}/gu, ' ').slice(0, MAX_ACTOR);
+/** One statement for all: an apply may have tens of thousands. Who acts is told by another service: kept to one line of sane length. */
+async function log(tx: RegistryTransaction, actor: string, lines: readonly { readonly action: string; readonly reference: string }[]): Promise<void> {
+  const by = actor.replace(/\p{C}/gu, ' ').slice(0, MAX_ACTOR);
+  await tx.$executeRaw`
+    INSERT INTO registry.changes (actor, action, reference)
+    SELECT ${by}, action, reference FROM unnest(${lines.map((line) => line.action)}::text[], ${lines.map((line) => line.reference)}::text[]) WITH ORDINALITY AS line (action, reference, place) ORDER BY place`;
 }
