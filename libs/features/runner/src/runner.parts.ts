@@ -4,7 +4,7 @@ import { Discover } from './discover/discover.js';
 import { InstancePool } from './instance/instance-pool.js';
 import { Invoke } from './invoke/invoke.js';
 import type { RunnerConfig } from './runner.config.js';
-import { SandboxHost } from './sandbox/sandbox-host.js';
+import { SandboxHost, thisMachine } from './sandbox/sandbox-host.js';
 
 /** The runner, put together: what the controller translates for and what the module starts and stops. */
 export class RunnerParts {
@@ -16,7 +16,7 @@ export class RunnerParts {
 
   constructor(config: RunnerConfig, bus: Bus, keyFiles: KeyFiles, clock: Clock, health: Health, logger: Logger) {
     this.secrets = new SecretBox(keyFiles.symmetric('secrets'));
-    this.host = new SandboxHost(config, { execPath: process.execPath, isRoot: process.getuid?.() === 0, architecture: process.arch }, health, logger);
+    this.host = new SandboxHost(config, thisMachine(), health, logger);
     this.pool = new InstancePool({
       bus,
       clock,

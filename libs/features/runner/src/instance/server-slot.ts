@@ -92,7 +92,14 @@ export class ServerSlot {
     if (this.closed) throw new GatewayError('unavailable', 'The runner is stopping. Try again.');
     const isStale = this.options.clock.now() - this.checkedAt > RECHECK_MS;
     if (!this.blueprint || revision > this.revision) return this.check(revision);
-    if (isStale) void this.check(revision).catch(() => {});
+    if (!isStale) return this.blueprint;
+    const checked = this.check(revision).catch((error: unknown) => {
+      // The registry is away: what it said last holds. When it said no, `check` has forgotten the blueprint.
+      if (this.blueprint) return this.blueprint;
+      throw error;
+    });
+    if (!this.current) return checked;
+    checked.catch(() => {});
     return this.blueprint;
   }
 

@@ -24,6 +24,11 @@ export interface Machine {
   readonly execPath: string;
   readonly isRoot: boolean;
   readonly architecture: string;
+  readonly tools: () => ReturnType<typeof findTools>;
+}
+
+export function thisMachine(): Machine {
+  return { execPath: process.execPath, isRoot: process.getuid?.() === 0, architecture: process.arch, tools: findTools };
 }
 
 /**
@@ -66,7 +71,7 @@ export class SandboxHost {
   private async attempt(): Promise<void> {
     if (this.chosen) return;
     if (this.config.runnerSandbox === 'process') return this.unsandboxed('MCPGW_RUNNER_SANDBOX=process needs MCPGW_RUNNER_ALLOW_UNSANDBOXED=true, because it isolates nothing.');
-    const { tools, missing } = findTools();
+    const { tools, missing } = this.machine.tools();
     if (!tools) return this.unavailable([`these packages are missing: ${missing.join(', ')}. Install them: apt-get install -y ${missing.join(' ')}`]);
     const { cgroups, reason } = this.cgroups ? { cgroups: this.cgroups } : Cgroups.open(this.config.runnerCgroupRoot);
     this.cgroups = cgroups;

@@ -5,8 +5,7 @@ import { createServer, type AddressInfo } from 'node:net';
 import { sandboxConfig } from '@mcpgw/contracts';
 import { z } from 'zod';
 import { descendants, processName } from '../processes.js';
-import type { SandboxProcess } from '../sandbox.js';
-import type { BubblewrapSandbox } from './bubblewrap-sandbox.js';
+import type { Sandbox, SandboxProcess } from '../sandbox.js';
 
 const PROBE_TIMEOUT_MS = 15_000;
 
@@ -14,6 +13,7 @@ const PROBE_TIMEOUT_MS = 15_000;
 const CANARY = `
 const fs = require('node:fs'), net = require('node:net');
 const attempt = (work) => { try { return work() ?? 'done'; } catch (error) { return String(error.code); } };
+const write = (folder) => attempt(() => { const file = folder + 'mcpgw-probe-' + process.pid; fs.writeFileSync(file, ''); fs.unlinkSync(file); });
 const status = fs.readFileSync('/proc/self/status', 'utf8');
 const field = (name) => new RegExp('^' + name + ':\\\\s*(\\\\S+)', 'm').exec(status)?.[1];
 const [port, reversed] = process.argv.slice(1);
@@ -21,8 +21,7 @@ const marker = [...reversed].reverse().join('');
 const seen = fs.readdirSync('/proc').filter((name) => /^\\d+$/.test(name) && Number(name) !== process.pid)
   .some((pid) => attempt(() => fs.readFileSync('/proc/' + pid + '/cmdline', 'utf8')).includes(marker));
 const report = {
-  write: ['/', '/usr/', '/etc/', '/dev/'].map((folder) => attempt(() => fs.writeFileSync(folder + 'mcpgw-probe', ''))),
-  tmp: attempt(() => fs.writeFileSync('/tmp/mcpgw-probe', '')),
+  write: ['/', '/usr/', '/etc/', '/dev/'].map(write), tmp: write('/tmp/'),
   seen, caps: field('CapEff'), noNewPrivs: field('NoNewPrivs'), seccomp: field('Seccomp'),
   env: Object.keys(process.env).sort(), secret: process.env.MCPGW_PROBE,
 };
@@ -49,7 +48,7 @@ type CanaryReport = z.infer<typeof canaryReport>;
  * Runs the real stack once with a canary that attacks it. Empty: the sandbox holds what it promises on this kernel; else what
  * failed. That a program exists says nothing: containers, AppArmor and sysctls break it in their own ways.
  */
-export async function probeSandbox(sandbox: BubblewrapSandbox, expectSeccomp: boolean): Promise<readonly string[]> {
+export async function probeSandbox(sandbox: Sandbox, expectSeccomp: boolean): Promise<readonly string[]> {
   const secret = randomUUID();
   const marker = `mcpgw-probe-${randomUUID()}`;
   const sibling = spawn('/bin/sh', ['-c', 'read line', marker], { stdio: ['pipe', 'ignore', 'ignore'], env: {} });

@@ -63,8 +63,8 @@ function ownPaths(selfCgroup: string): ReadonlyMap<string, string> {
 /** A container sees its group's path from the host's root, while the mount shows only a part of it. */
 function directory(mount: CgroupMount, own: string | undefined): string {
   if (own === undefined || own.includes('..')) return mount.at;
-  if (mount.root === '/') return path.join(mount.at, own);
-  return own.startsWith(mount.root) ? path.join(mount.at, own.slice(mount.root.length)) : mount.at;
+  if (mount.root === '/') return path.join(mount.at, own).replace(/\/$/, '');
+  return own.startsWith(mount.root) ? path.join(mount.at, own.slice(mount.root.length)).replace(/\/$/, '') : mount.at;
 }
 
 function unique(values: readonly string[]): readonly string[] {
