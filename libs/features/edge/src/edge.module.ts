@@ -82,7 +82,7 @@ function httpServers(catalog: Catalog, keyFiles: KeyFiles, logger: Logger, chang
     logger,
     onListChanged: (organization, server) => changed.add(organization, server),
   });
-  return new HttpServers(upstreams, targets);
+  return new HttpServers(upstreams, targets, catalog);
 }
 
 /** The way of a call, and the port that it comes in by. */

@@ -7,6 +7,7 @@ import { ChangeStreams } from './session/change-streams.js';
 import { PARTS, POLICY_CHANGES, type Part, type PolicyChanges } from './tokens.js';
 
 const WATCH_BUS_MS = 1_000;
+const CHECK_STREAMS_MS = 5_000;
 const DRAIN_MS = 8_000;
 const ABORTED_MS = 1_000;
 
@@ -22,7 +23,9 @@ export class Changes {
 
   watch(): readonly (() => void)[] {
     this.health.detail('streams', () => this.streams.size);
-    return [this.catalog.onChange(() => this.streams.check()), this.policy.onChange(() => this.streams.check())];
+    // A credential may end without any change of the snapshot: tokens and sessions have their time.
+    const timer = setInterval(() => this.streams.check(), CHECK_STREAMS_MS).unref();
+    return [() => clearInterval(timer), this.catalog.onChange(() => this.streams.check()), this.policy.onChange(() => this.streams.check())];
   }
 
   end(): void {

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
 import { Client, StreamableHTTPClientTransport } from '@modelcontextprotocol/client';
-import { echo, organization, request, server, TestEdge, type TestKey } from './edge.fixture.js';
+import { echo, organization, request, server, TestEdge, until, type TestKey } from './edge.fixture.js';
 
 const VERSION = '2026-07-28';
 const ENVELOPE = { 'io.modelcontextprotocol/protocolVersion': VERSION, 'io.modelcontextprotocol/clientCapabilities': {}, 'io.modelcontextprotocol/clientInfo': { name: 'spec', version: '1' } };
@@ -69,6 +69,36 @@ describe('modern clients', () => {
     expect({ status, code: body.error.code }).toEqual({ status: 400, code: -32020 });
     expect(edge.entries.written).toMatchObject([{ phase: 'denied', method, organization: 'acme', outcome: { code: '-32020' } }]);
     expect(edge.runner.calls).toHaveLength(before);
+  });
+
+  describe('of a tool with an argument in a header', () => {
+    beforeAll(async () => {
+      const annotated = server('acme', 'ann', ['t']);
+      const schema = { type: 'object' as const, properties: { region: { type: 'string', 'x-mcp-header': 'Region' }, level: { type: 'integer', 'x-mcp-header': 'Level' } } };
+      edge.registry.change('acme', (view) => ({ ...view, servers: [...view.servers, { ...annotated, definition: { ...annotated.definition!, tools: [{ name: 't', inputSchema: schema }] } }] }));
+      await until(async () => (await post('tools/list')).text.includes('ann__t'));
+    });
+
+    const call = (args: object, headers: Record<string, string>) => post('tools/call', { name: 'ann__t', arguments: args }, headers);
+
+    it.each([
+      ['equal', { region: 'eu', level: 7 }, { 'mcp-param-region': 'eu', 'mcp-param-level': '7' }],
+      ['equal as numbers', { level: 7 }, { 'mcp-param-level': '+07' }],
+      ['encoded', { region: 'é' }, { 'mcp-param-region': `=?base64?${Buffer.from('é').toString('base64')}?=` }],
+      ['absent like the argument', {}, {}],
+    ])('are served when it is %s', async (_what, args, headers) => {
+      expect((await call(args, headers)).status).toBe(200);
+    });
+
+    it.each([
+      ['another', { region: 'eu' }, { 'mcp-param-region': 'us' }],
+      ['missing', { region: 'eu' }, {}],
+      ['there without the argument', {}, { 'mcp-param-region': 'eu' }],
+      ['broken Base64', { region: 'eu' }, { 'mcp-param-region': '=?base64?!?=' }],
+    ])('are refused when it is %s', async (_what, args, headers) => {
+      const { status, body } = await call(args, headers as Record<string, string>);
+      expect({ status, code: body.error.code }).toEqual({ status: 400, code: -32020 });
+    });
   });
 
   it('can not avoid the decision with headers of an older version: the body decides', async () => {

@@ -9,6 +9,7 @@ import { Door, type Admitted } from './door.js';
 import { Invoker } from './invoker.js';
 import { Journal } from './journal.js';
 import { Judge } from './judge.js';
+import { paramHeaderFault } from './param-headers.js';
 import { refuse, refuseByProtocol, refuseOn200, type Refusal } from './refusal.js';
 import { requestKey } from './running-calls.js';
 import { errorFor, resultFor } from './translate-back.js';
@@ -70,6 +71,8 @@ export class CallTool {
 
     // 4. Is there something left of its limits? What the caller may not see is not counted: a limit would show that it exists.
     const visible = this.judge.mayEver(principal, wanted);
+    const mismatch = visible && era === 'modern' ? paramHeaderFault(wanted, (name) => exchange.header(name)) : undefined;
+    if (mismatch) return refuseByProtocol(id, 400, mismatch);
     const spent = this.judge.spend(organization, principal, wanted, visible);
     if (!spent.allowed) return refuse(id, 'rate_limited', spent.message, spent.headers, { retryAfterMs: spent.retryAfterMs });
 

@@ -12,17 +12,15 @@ export interface Destination {
 
 /** What `/mcp` or `/mcp/<route>` shows of one organization at one revision. Immutable. */
 export class Endpoint {
-  readonly naming: Naming;
   private readonly byKind = new Map<OfferKind, ReadonlyMap<string, Offer>>();
   private readonly byName: ReadonlyMap<string, ServerView>;
 
   constructor(
     /** Unique among all endpoints that ever were: caches are keyed by it. */
     readonly id: string,
-    readonly route: string | undefined,
+    readonly naming: Naming,
     readonly servers: readonly ServerView[],
   ) {
-    this.naming = route !== undefined && servers.length === 1 ? 'transparent' : 'federated';
     this.byName = new Map(servers.map((server) => [server.config.name as string, server]));
   }
 

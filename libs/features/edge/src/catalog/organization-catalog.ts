@@ -57,7 +57,8 @@ export class OrganizationCatalog {
     const config = route === undefined ? undefined : this.view.routes.find((candidate) => candidate.name === route);
     if (route !== undefined && !config) return undefined;
     const servers = this.view.servers.filter((server) => !config || config.servers.includes(server.config.name));
-    const endpoint = new Endpoint(`${this.generation}/${route ?? ''}`, route, servers);
+    // By what is declared: names must not change when one of two servers is away.
+    const endpoint = new Endpoint(`${this.generation}/${route ?? ''}`, config?.servers.length === 1 ? 'transparent' : 'federated', servers);
     this.endpoints.set(route, endpoint);
     return endpoint;
   }

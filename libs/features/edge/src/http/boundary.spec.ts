@@ -125,6 +125,12 @@ describe('the boundary of the port', () => {
     expect((await raw(`${edge.url}/mcp`, { host: 'localhost' }, '', method)).status).toBe(405);
   });
 
+  it.each(['/mcp/', '/mcp/a/b', `/mcp/${'x'.repeat(600)}`, '/mcp/..%2fadmin', '/mcp/Plain', '/mcp/plain;x'])('answers %s with 404 and a JSON-RPC error', async (path) => {
+    const { status, body } = await edge.post(agent.key, request('ping'), {}, path);
+    expect({ status, jsonrpc: (body as unknown as { jsonrpc: string }).jsonrpc, code: body.error.code }).toEqual({ status: 404, jsonrpc: '2.0', code: -32602 });
+    expect(edge.entries.written).toMatchObject([{ phase: 'denied' }]);
+  });
+
   it('says that it is ready', async () => {
     const response = await fetch(`${edge.url}/readyz`);
     expect({ status: response.status, body: await response.json() }).toEqual({ status: 200, body: { ready: true, waitingFor: [] } });

@@ -8,6 +8,10 @@ import { EDGE_CONFIG, type EdgeConfig } from '../edge.config.js';
 import { Guard } from './guard.js';
 import { McpRoutes } from './mcp-routes.js';
 
+/** For the whole of a request and for its headers: a client that sends a byte a minute must not hold a connection for ever. */
+const REQUEST_TIMEOUT_MS = 60_000;
+const HEADERS_TIMEOUT_MS = 20_000;
+
 /** The edge's port: raw Fastify routes, no Nest guard or interceptor on the way of a call; the Host and Origin guard on all of it. */
 @Injectable()
 export class EdgePort implements OnModuleInit, OnApplicationBootstrap {
@@ -36,6 +40,8 @@ export class EdgePort implements OnModuleInit, OnApplicationBootstrap {
 
   onApplicationBootstrap(): void {
     const { server } = this.adapterHost.httpAdapter.getInstance<FastifyInstance>();
+    server.requestTimeout = REQUEST_TIMEOUT_MS;
+    server.headersTimeout = HEADERS_TIMEOUT_MS;
     server.removeAllListeners('clientError');
     server.on('clientError', (error: NodeJS.ErrnoException, socket: Socket) => void this.mcp.malformed(error, socket));
   }

@@ -3,6 +3,7 @@ import { Inject, Injectable } from '@nestjs/common';
 import type { FastifyError, FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { toGatewayError } from '@mcpgw/contracts';
 import { CallTool } from '../call-tool/call-tool.js';
+import type { CallRecord } from '../call-tool/call-record.js';
 import { Journal } from '../call-tool/journal.js';
 import { refuse, refuseByProtocol, type Refusal } from '../call-tool/refusal.js';
 import { EDGE_CONFIG, type EdgeConfig } from '../edge.config.js';
@@ -32,6 +33,7 @@ export class McpRoutes {
       scope.delete(path, (request, reply) => this.delete(request, reply));
       scope.route({ method: ['PUT', 'PATCH', 'OPTIONS', 'HEAD'], url: path, handler: (request, reply) => this.refuse(request, reply, METHOD_NOT_ALLOWED) });
     }
+    scope.all('/mcp/*', (request, reply) => this.refuse(request, reply, NO_SUCH_ROUTE));
   }
 
   /** Answers a request that goes no further. */
@@ -54,16 +56,24 @@ export class McpRoutes {
     return reply;
   }
 
-  private async get(request: FastifyRequest, reply: FastifyReply): Promise<FastifyReply> {
-    const record = this.journal.open(request.raw.socket.remoteAddress, 0, (request.params as { route?: string }).route);
-    const refusal = await this.sessions.open(request, reply, record);
-    return refusal ? send(reply, await this.journal.refused(record, refusal).catch((thrown: unknown) => this.journal.failed(record, thrown))) : reply;
+  private get(request: FastifyRequest, reply: FastifyReply): Promise<FastifyReply> {
+    return this.inSession(request, reply, (record) => this.sessions.open(request, reply, record));
   }
 
-  private async delete(request: FastifyRequest, reply: FastifyReply): Promise<FastifyReply> {
-    const record = this.journal.open(request.raw.socket.remoteAddress, 0, (request.params as { route?: string }).route);
-    const refusal = await this.sessions.end(request, record);
-    return refusal ? send(reply, await this.journal.refused(record, refusal).catch((thrown: unknown) => this.journal.failed(record, thrown))) : reply.code(204).send();
+  private delete(request: FastifyRequest, reply: FastifyReply): Promise<FastifyReply> {
+    return this.inSession(request, reply, async (record) => (await this.sessions.end(request, record)) ?? void reply.code(204).send());
+  }
+
+  /** `work` answers by itself, or returns why not. */
+  private async inSession(request: FastifyRequest, reply: FastifyReply, work: (record: CallRecord) => Promise<Refusal | undefined>): Promise<FastifyReply> {
+    const record = this.journal.open(request.raw.socket.remoteAddress, 0, (request.params as { readonly route?: string }).route);
+    try {
+      this.journal.requireRoom();
+      const refusal = await work(record);
+      return refusal ? send(reply, await this.journal.refused(record, refusal)) : reply;
+    } catch (thrown) {
+      return send(reply, await this.journal.failed(record, thrown));
+    }
   }
 
   private async written(address: string | undefined, bytes: number, route: string | undefined, refusal: Refusal): Promise<Answer> {
@@ -80,6 +90,7 @@ export class McpRoutes {
   }
 }
 
+const NO_SUCH_ROUTE = refuse(null, 'not_found', 'There is no such route.');
 const METHOD_NOT_ALLOWED = refuseByProtocol(null, 405, { code: -32600, message: 'Only POST, and GET and DELETE in a session, are served here.' });
 const NOT_HTTP = refuseByProtocol(null, 400, { code: -32600, message: 'This is not a valid HTTP request.' });
 const HEADERS_TOO_LARGE = refuseByProtocol(null, 431, { code: -32600, message: 'The request headers are too large.' });

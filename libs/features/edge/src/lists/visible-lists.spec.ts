@@ -11,8 +11,8 @@ const tools = (count: number): string[] => Array.from({ length: count }, (_, i) 
 
 describe('VisibleLists', () => {
   it('orders by shown name, whatever the order of servers and tools', () => {
-    const one = new Endpoint('1', undefined, [server('acme', 'b', ['y', 'x']), server('acme', 'a', ['z'])]);
-    const other = new Endpoint('2', undefined, [server('acme', 'a', ['z']), server('acme', 'b', ['x', 'y'])]);
+    const one = new Endpoint('1', 'federated', [server('acme', 'b', ['y', 'x']), server('acme', 'a', ['z'])]);
+    const other = new Endpoint('2', 'federated', [server('acme', 'a', ['z']), server('acme', 'b', ['x', 'y'])]);
     const lists = new VisibleLists(new FakePolicy());
     expect(lists.list(principal('agent'), one, 'tools').page(undefined)).toEqual(lists.list(principal('agent'), other, 'tools').page(undefined));
     expect(lists.list(principal('agent'), one, 'tools').fingerprint).toBe(lists.list(principal('agent'), other, 'tools').fingerprint);
@@ -22,7 +22,7 @@ describe('VisibleLists', () => {
     const policy = new FakePolicy();
     policy.allowed = (roles, _action, _server, target) => roles.includes(target);
     const lists = new VisibleLists(policy);
-    const endpoint = new Endpoint('1', undefined, [server('acme', 'a', ['x', 'y'])]);
+    const endpoint = new Endpoint('1', 'federated', [server('acme', 'a', ['x', 'y'])]);
     expect(names(lists.list(principal('x'), endpoint, 'tools').page(undefined)?.items ?? '')).toEqual(['a__x']);
     expect(names(lists.list(principal('x', 'y'), endpoint, 'tools').page(undefined)?.items ?? '')).toEqual(['a__x', 'a__y']);
     expect(names(lists.list(principal(), endpoint, 'tools').page(undefined)?.items ?? '')).toEqual([]);
@@ -31,7 +31,7 @@ describe('VisibleLists', () => {
   it('asks the policy again once its digest is another', () => {
     const policy = new FakePolicy();
     const lists = new VisibleLists(policy);
-    const endpoint = new Endpoint('1', undefined, [server('acme', 'a', ['x'])]);
+    const endpoint = new Endpoint('1', 'federated', [server('acme', 'a', ['x'])]);
     expect(lists.list(principal('agent'), endpoint, 'tools').offers).toHaveLength(1);
     policy.change(() => false);
     expect(lists.list(principal('agent'), endpoint, 'tools').offers).toHaveLength(0);
@@ -42,7 +42,7 @@ describe('VisibleLists', () => {
     const policy = new FakePolicy();
     policy.allowed = () => ++asked > 0;
     const lists = new VisibleLists(policy);
-    const endpoint = new Endpoint('1', undefined, [server('acme', 'a', tools(2_000))]);
+    const endpoint = new Endpoint('1', 'federated', [server('acme', 'a', tools(2_000))]);
     const page = lists.list(principal('agent'), endpoint, 'tools').page(undefined);
     expect(page?.nextCursor).toBeUndefined();
     expect(lists.list(principal('agent'), endpoint, 'tools').page(undefined)).toBe(page);
@@ -50,7 +50,7 @@ describe('VisibleLists', () => {
   });
 
   it('pages through more, each item once', () => {
-    const list = new VisibleLists(new FakePolicy()).list(principal('agent'), new Endpoint('1', undefined, [server('acme', 'a', tools(12_000))]), 'tools');
+    const list = new VisibleLists(new FakePolicy()).list(principal('agent'), new Endpoint('1', 'federated', [server('acme', 'a', tools(12_000))]), 'tools');
     const seen: string[] = [];
     let cursor: string | undefined;
     do {
@@ -62,7 +62,7 @@ describe('VisibleLists', () => {
   });
 
   it('knows no cursor but its own', () => {
-    const list = new VisibleLists(new FakePolicy()).list(principal('agent'), new Endpoint('1', undefined, [server('acme', 'a', ['x'])]), 'tools');
+    const list = new VisibleLists(new FakePolicy()).list(principal('agent'), new Endpoint('1', 'federated', [server('acme', 'a', ['x'])]), 'tools');
     expect(list.page('made-up')).toBeUndefined();
     expect(list.page('')).toBeUndefined();
   });

@@ -80,7 +80,7 @@ describe('legacy clients', () => {
     call.catch(() => undefined);
     await until(() => edge.runner.calls.length > before);
     stop.abort('enough');
-    await expect(call).rejects.toThrow();
+    await expect(call).rejects.toThrow(/enough/);
     await until(() => edge.runner.cancelled.includes(edge.runner.calls.at(-1)?.callId ?? ''), 'the cancellation to reach the runner');
     await until(() => edge.entries.of('tools/call').length === 2, 'the outcome');
     expect(edge.entries.of('tools/call')[1]).toMatchObject({ phase: 'outcome', outcome: { status: 'error', code: 'cancelled' } });

@@ -22,7 +22,7 @@ export class HttpTargets {
     const known = this.targets.get(server);
     if (known) return known;
     const { url, allowPrivateNetwork } = server.config.http;
-    const target: HttpTarget = { url, headers: this.headers(server.config, found.view.secrets), allowPrivateNetwork, era: server.definition?.era ?? 'legacy' };
+    const target: HttpTarget = { url, headers: this.headers(server.config, found.view.secrets), allowPrivateNetwork, era: server.definition?.era ?? 'legacy', ...(server.definition?.era === 'modern' ? { tools: server.definition.tools } : {}) };
     this.targets.set(server, target);
     return target;
   }
