@@ -2,6 +2,7 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } fr
 import { gatewayConfig, GatewayError, registryRefreshServer, registryStatus, runnerStatus, upstreamChanged, type GatewayConfig, type OrganizationName, type ServerName } from '@mcpgw/contracts';
 import { MemoryBus, type Bus } from '@mcpgw/platform-bus';
 import { testDatabase, until, type TestDatabase } from '@mcpgw/testing';
+import pg from 'pg';
 import { definitionOf, FakeUpstreams, faultOf, startRegistry, type TestRegistry } from '../fixtures/registry-fixture.js';
 import { backoffSeconds } from './backoff.js';
 
@@ -184,6 +185,50 @@ describe('several registries', () => {
     const second = await start();
     await state(second, 'files', 'ready');
   });
+});
+
+describe('an answer that comes too late', () => {
+  test('is thrown away when the server was changed meanwhile, and the changed one is asked', async () => {
+    const registry = await start();
+    const old = Promise.withResolvers<ReturnType<typeof definitionOf>>();
+    upstreams.script('acme/files', (asked) => (asked === 1 ? old.promise : definitionOf('new')));
+    await registry.apply(stdio('files'));
+    await until('asked', () => upstreams.timesAsked('acme/files') === 1);
+    const changed = stdio('files');
+    changed.servers[0]!.stdio!.args = ['--new'];
+    await registry.apply(changed);
+    old.resolve(definitionOf('old'));
+    await state(registry, 'files', 'ready');
+    expect((await registry.server('acme', 'files')).definition?.tools.map((tool) => tool.name)).toEqual(['new']);
+  });
+
+  test('harms nobody when the server was deleted meanwhile', async () => {
+    const registry = await start();
+    const late = Promise.withResolvers<ReturnType<typeof definitionOf>>();
+    upstreams.script('acme/files', () => late.promise);
+    await registry.apply(stdio('files'));
+    await until('asked', () => upstreams.timesAsked('acme/files') === 1);
+    await registry.apply(stdio('other'));
+    late.resolve(definitionOf('late'));
+    await state(registry, 'other', 'ready');
+    expect((await registry.organization('acme')).servers.map((server) => server.config.name)).toEqual(['other']);
+  });
+});
+
+test('what a killed registry was asking is asked again when its lease has run out, and not before', async () => {
+  const registry = await start({ config: { rediscoverSeconds: 3_600 } });
+  await registry.apply(stdio('files'));
+  await state(registry, 'files', 'ready');
+  const client = new pg.Client({ connectionString: database.url });
+  await client.connect();
+  try {
+    await client.query("UPDATE registry.servers SET claimed_by = 'killed', claimed_until = now() + interval '1 second', next_ask_at = NULL");
+    await until('asked again', () => upstreams.timesAsked('acme/files') === 2);
+    const { rows } = await client.query<{ late: boolean }>("SELECT now() >= since + interval '1 second' AS late FROM registry.servers");
+    expect(rows).toEqual([{ late: true }]);
+  } finally {
+    await client.end();
+  }
 });
 
 describe('refresh', () => {
