@@ -1,5 +1,5 @@
 import { Injectable } from '@nestjs/common';
-import { toGatewayError, type EntryId, type UpstreamReply } from '@mcpgw/contracts';
+import { GatewayError, toGatewayError, type EntryId, type UpstreamReply } from '@mcpgw/contracts';
 import type { RequestMessage } from '@mcpgw/core-mcp-wire';
 import { errorAnswer, resultAnswer, rpcErrorOf, type Answer } from '../http/answer.js';
 import type { Exchange } from '../http/exchange.js';
@@ -105,19 +105,26 @@ export class CallTool {
     reply: UpstreamReply | { readonly thrown: unknown },
     headers: Readonly<Record<string, string>>,
   ): Answer {
-    if ('thrown' in reply) {
-      const fault = toGatewayError(reply.thrown);
+    const failed = (thrown: unknown): Answer => {
+      const fault = toGatewayError(thrown);
       const answer = errorAnswer(id, 200, rpcErrorOf(fault), headers);
       this.journal.outcome(record, intentId, answer, record.outcome('error', fault.code, bytesOf(answer)), fault);
       return answer;
-    }
+    };
+    if ('thrown' in reply) return failed(reply.thrown);
     if ('error' in reply) {
       const error = errorFor(era, method, reply.error, params);
       const answer = errorAnswer(id, 200, error, headers);
       this.journal.outcome(record, intentId, answer, record.outcome('error', String(error.code), bytesOf(answer)));
       return answer;
     }
-    const text = JSON.stringify(resultFor(era, method, endpoint, wanted, reply.result));
+    let text: string;
+    try {
+      text = JSON.stringify(resultFor(era, method, endpoint, wanted, reply.result));
+    } catch (cause) {
+      // Nested deeper than the stack: the call has run, so it must end here and not as a fault before it.
+      return failed(new GatewayError('upstream_lost', `The server "${wanted.destination.server.config.name}" answered with something that can't be passed on.`, { cause }));
+    }
     const answer = resultAnswer(id, text, headers);
     this.journal.outcome(record, intentId, answer, record.outcome(reply.result['isError'] === true ? 'tool_error' : 'ok', undefined, bytesOf(answer), text));
     return answer;

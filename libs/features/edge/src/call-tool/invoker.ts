@@ -59,7 +59,12 @@ export class Invoker {
 /** Progress as it comes; log messages too, to a modern client only those that it asked for. Nothing else belongs to a call. */
 function relay(exchange: Exchange, { era, envelope }: Admitted, method: string, params: Record<string, unknown>): void {
   if (method === 'notifications/message' && era === 'modern' && !isWantedLevel(envelope?.logLevel, params['level'])) return;
-  if (method === 'notifications/progress' || method === 'notifications/message') exchange.notify(method, params);
+  if (method !== 'notifications/progress' && method !== 'notifications/message') return;
+  try {
+    exchange.notify(method, params);
+  } catch {
+    // Nested too deeply to be written: what a server says on the side must not end its call.
+  }
 }
 
 function isWantedLevel(wanted: string | undefined, level: unknown): boolean {
