@@ -27,6 +27,10 @@ export function descendants(root: number): readonly number[] {
   return found;
 }
 
+export function childrenOf(parent: number): readonly number[] {
+  return allProcesses().filter((pid) => processStat(pid)?.parent === parent);
+}
+
 export function allProcesses(): readonly number[] {
   try {
     return readdirSync('/proc').filter((name) => /^\d+$/.test(name)).map(Number);

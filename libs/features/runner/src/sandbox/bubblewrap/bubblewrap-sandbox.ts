@@ -4,10 +4,10 @@ import type { Readable, Writable } from 'node:stream';
 import type { Problem } from '@mcpgw/platform-runtime';
 import type { Cgroup } from '../cgroup/cgroup.js';
 import type { Cgroups } from '../cgroup/cgroups.js';
-import { resolveCommand } from '../command.js';
+import { nodeInside, resolveCommand } from '../command.js';
 import { exitOf } from '../exit.js';
 import { checkMounts, type Mount, type MountRules } from '../mounts.js';
-import { descendants, processName, signalProcess } from '../processes.js';
+import { childrenOf, descendants, processName, signalProcess } from '../processes.js';
 import type { Exit, LaunchSpec, Sandbox, SandboxProcess, Usage } from '../sandbox.js';
 import { runLaunch, type Tools } from './launcher.js';
 import { baseMounts, sandboxArguments, stageArguments, stagedPath, type SandboxPlan } from './plan.js';
@@ -27,8 +27,11 @@ export interface BubblewrapOptions {
 const MEBIBYTE = 1_048_576;
 /** Launchers that live in the server's control group: two of bubblewrap per stage, and one moment of forking. */
 const WRAPPER_PROCESSES = 6;
+const FORCE_AFTER_MS = 250;
 const MAX_FILE_BYTES = 1_024 * MEBIBYTE;
 const MAX_OPEN_FILES = 1_024;
+/** Node 24 sets 512 MiB aside for compiled code when it starts; the kernel counts them as data although they are not used. */
+const NODE_RESERVED_BYTES = 576 * MEBIBYTE;
 
 /** Namespaces by bubblewrap, limits by control groups, a user of its own where the runner is root. */
 export class BubblewrapSandbox implements Sandbox {
@@ -53,7 +56,7 @@ export class BubblewrapSandbox implements Sandbox {
     const child = runLaunch({
       tools,
       joinFiles: cgroup?.joinFiles ?? [],
-      limits: processLimits(spec, cgroup === undefined),
+      limits: processLimits(cgroup ? undefined : spec.sandbox.memoryMb * MEBIBYTE + (command === nodeInside(execPath) ? NODE_RESERVED_BYTES : 0)),
       drop: uid === undefined ? undefined : { uid, stage: stageArguments(mounts) },
       sandbox: sandboxArguments(plan, sourceOf),
       seccomp: this.options.seccomp,
@@ -70,10 +73,9 @@ function limitsOf(spec: LaunchSpec): { readonly memoryBytes: number; readonly pr
 }
 
 /** A core limit of 1 rather than 0: only that also keeps a piped core_pattern from dumping a server's secrets. */
-function processLimits(spec: LaunchSpec, isDegraded: boolean): readonly string[] {
-  const bytes = spec.sandbox.memoryMb * MEBIBYTE;
+function processLimits(dataBytes: number | undefined): readonly string[] {
   const limits = ['--core=1:1', `--nofile=${MAX_OPEN_FILES}:${MAX_OPEN_FILES}`, `--fsize=${MAX_FILE_BYTES}:${MAX_FILE_BYTES}`];
-  return isDegraded ? [...limits, `--data=${bytes}:${bytes}`] : limits;
+  return dataBytes === undefined ? limits : [...limits, `--data=${dataBytes}:${dataBytes}`];
 }
 
 class BubblewrapProcess implements SandboxProcess {
@@ -81,6 +83,7 @@ class BubblewrapProcess implements SandboxProcess {
   readonly stdout: Readable;
   readonly stderr: Readable;
   readonly exited: Promise<Exit>;
+  private force: NodeJS.Timeout | undefined;
 
   constructor(
     private readonly child: ChildProcess,
@@ -90,6 +93,7 @@ class BubblewrapProcess implements SandboxProcess {
     this.stdout = child.stdout as Readable;
     this.stderr = child.stderr as Readable;
     this.exited = exitOf(child).then(async (exit) => {
+      clearTimeout(this.force);
       const outOfMemory = cgroup?.outOfMemory() ?? false;
       cgroup?.kill();
       await cgroup?.remove();
@@ -107,9 +111,18 @@ class BubblewrapProcess implements SandboxProcess {
     }
   }
 
-  /** The outer bubblewrap's death takes its process namespace along; the control group has whatever that missed. */
+  /**
+   * Kills the first process of the outermost process namespace: the kernel ends and reaps all that is inside, and the launcher
+   * reaps that one. Killing the launcher itself works too, but leaves zombies to whoever is process 1, which in a container
+   * may be nobody who reaps. So that is the second step, for a launcher that did not get that far.
+   */
   kill(): void {
-    this.child.kill('SIGKILL');
-    this.cgroup?.kill();
+    if (this.force || this.child.exitCode !== null || this.child.signalCode !== null) return;
+    const { pid } = this.child;
+    for (const first of pid === undefined ? [] : childrenOf(pid)) signalProcess(first, 'SIGKILL');
+    this.force = setTimeout(() => {
+      this.child.kill('SIGKILL');
+      this.cgroup?.kill();
+    }, FORCE_AFTER_MS);
   }
 }

@@ -114,7 +114,7 @@ function isInOtherNamespace(pid: number): boolean {
 function readReport(canary: SandboxProcess): Promise<CanaryReport | string> {
   let out = '';
   let words = '';
-  canary.stderr.on('data', (chunk: Buffer) => (words = (words + chunk.toString('utf8')).slice(-500)));
+  canary.stderr.on('data', (chunk: Buffer) => (words = (words + chunk.toString('utf8')).slice(0, 500)));
   return new Promise((resolve) => {
     const timer = setTimeout(() => resolve(`the sandbox did not start within ${PROBE_TIMEOUT_MS / 1_000} s`), PROBE_TIMEOUT_MS);
     canary.stdout.on('data', (chunk: Buffer) => {
