@@ -17,13 +17,13 @@ const write = (folder) => attempt(() => { const file = folder + 'mcpgw-probe-' +
 const status = fs.readFileSync('/proc/self/status', 'utf8');
 const field = (name) => new RegExp('^' + name + ':\\\\s*(\\\\S+)', 'm').exec(status)?.[1];
 const [port, reversed] = process.argv.slice(1);
-const marker = [...reversed].reverse().join('');
+const marker = Buffer.from(reversed).reverse().toString(), { env } = process;
 const seen = fs.readdirSync('/proc').filter((name) => /^\\d+$/.test(name) && Number(name) !== process.pid)
   .some((pid) => attempt(() => fs.readFileSync('/proc/' + pid + '/cmdline', 'utf8')).includes(marker));
 const report = {
   write: ['/', '/usr/', '/etc/', '/dev/'].map(write), tmp: write('/tmp/'),
   seen, caps: field('CapEff'), noNewPrivs: field('NoNewPrivs'), seccomp: field('Seccomp'),
-  env: Object.keys(process.env).sort(), secret: process.env.MCPGW_PROBE,
+  env: Object.keys(env).sort(), secret: env.MCPGW_PROBE,
 };
 const socket = net.connect({ host: '127.0.0.1', port: Number(port), timeout: 2000 });
 const tell = (network) => { socket.destroy(); process.stdout.write(JSON.stringify({ ...report, network }) + '\\n'); };
@@ -59,7 +59,7 @@ export async function probeSandbox(sandbox: Sandbox, expectSeccomp: boolean): Pr
   const { port } = listener.address() as AddressInfo;
   let canary: SandboxProcess | undefined;
   try {
-    canary = await sandbox.launch({ organization: 'mcpgw', server: 'probe', command: 'node', args: ['-e', CANARY, String(port), [...marker].reverse().join('')], env: { MCPGW_PROBE: secret }, sandbox: sandboxConfig.parse({}) });
+    canary = await sandbox.launch({ organization: 'mcpgw', server: 'probe', command: 'node', args: ['-e', CANARY, String(port), reversed(marker)], env: { MCPGW_PROBE: secret }, sandbox: sandboxConfig.parse({}) });
     const report = await readReport(canary);
     return typeof report === 'string' ? [report] : [...judge(report, { secret, reached, expectSeccomp }), ...judgeFromOutside()];
   } finally {
@@ -69,6 +69,10 @@ export async function probeSandbox(sandbox: Sandbox, expectSeccomp: boolean): Pr
     sibling.kill('SIGKILL');
     listener.close();
   }
+}
+
+function reversed(text: string): string {
+  return Buffer.from(text).reverse().toString();
 }
 
 function judge(report: CanaryReport, expected: { readonly secret: string; readonly reached: number; readonly expectSeccomp: boolean }): readonly string[] {
