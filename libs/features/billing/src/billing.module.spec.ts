@@ -1,4 +1,7 @@
 import { randomBytes } from 'node:crypto';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
 import { auditEntries, auditHeads, billingStatus, billingSync, billingUsage, registrySnapshot } from '@mcpgw/contracts';
 import { METERS } from '@mcpgw/core-rating';
@@ -97,6 +100,16 @@ describe('its configuration', () => {
     const message = faults({ MCPGW_STRIPE_KEY: secret, MCPGW_STRIPE_API_BASE: 'http://stripe.example', MCPGW_POLL_MS: 'often' });
     for (const part of ['MCPGW_DATABASE_URL: must be set', 'MCPGW_STRIPE_KEY: must be a secret', 'MCPGW_STRIPE_API_BASE: must be https', 'MCPGW_POLL_MS']) expect(message).toContain(part);
     expect(message).not.toContain(secret);
+  });
+
+  it('takes an empty key file as no key', () => {
+    const folder = mkdtempSync(path.join(tmpdir(), 'mcpgw-billing-'));
+    try {
+      writeFileSync(path.join(folder, 'stripe-key'), '');
+      expect(loadConfig(billingConfig, { databaseUrl: 'postgresql://db/x' }, { MCPGW_STRIPE_KEY_FILE: path.join(folder, 'stripe-key') }).stripeKey).toBeUndefined();
+    } finally {
+      rmSync(folder, { recursive: true });
+    }
   });
 
   it('is complete with a database alone', () => {

@@ -12,7 +12,8 @@ export const billingConfig = z.object({
   databaseUrl: z.string({ error: 'must be set: the Postgres that keeps the usage, postgresql://user:password@host:port/database' }).min(1).describe('Postgres that keeps windows, revisions and the outbox'),
   stripeKey: z
     .string()
-    .regex(/^(sk|rk)_\w+$/, 'must be a secret (sk_…) or restricted (rk_…) Stripe key with write access to meter events')
+    .regex(/^((sk|rk)_\w+)?$/, 'must be a secret (sk_…) or restricted (rk_…) Stripe key with write access to meter events')
+    .transform((key) => (key === '' ? undefined : key)) // deployments mount a file that is empty until there is a key
     .optional()
     .describe('Stripe key for meter events; without one usage is counted and closed, and its meter events wait in the outbox'),
   stripeApiBase: z
