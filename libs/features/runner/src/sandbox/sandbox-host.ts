@@ -77,7 +77,7 @@ export class SandboxHost {
     this.cgroups = cgroups;
     const { execPath, isRoot, architecture } = this.machine;
     const seccomp = seccompFilter(architecture);
-    const shortcomings = [...(cgroups ? [] : [withoutCgroups(reason)]), ...(seccomp ? [] : [withoutSeccomp(architecture)])];
+    const shortcomings = [...(cgroups ? [] : [withoutCgroups(reason)]), ...(cgroups?.limitsCpu === false ? [withoutCpu()] : []), ...(seccomp ? [] : [withoutSeccomp(architecture)])];
     const { runnerAllowedMounts: allowedMounts, dataDir, keysDir } = this.config;
     const sandbox = new BubblewrapSandbox({ tools, rules: mountRules({ allowedMounts, dataDir, keysDir }), etcFolder: makeEtc(dataDir), execPath, cgroups, seccomp, isRoot, shortcomings });
     const failures = await probeSandbox(sandbox, seccomp !== undefined);
@@ -117,8 +117,12 @@ export class SandboxHost {
 function withoutCgroups(reason: string | undefined): Problem {
   return {
     message: `Servers run with weaker limits: ${reason ?? 'no control groups'}. Memory is limited per process instead of per server, and processor time not at all.`,
-    action: 'Give the runner a control group of its own: systemd `Delegate=cpu memory pids`, or as root `mkdir /sys/fs/cgroup/mcpgw` and chown it to the runner\'s user.',
+    action: 'Give the runner a control group of its own: start it with `systemd-run --user --scope -p Delegate=yes …`, or in a service with `Delegate=cpu memory pids`.',
   };
+}
+
+function withoutCpu(): Problem {
+  return { message: "Servers' processor time is not limited: the cpu controller is not passed on to the runner.", action: 'Add cpu to `Delegate=` of the unit that the runner runs in (of user@.service for a user\'s own).' };
 }
 
 function withoutSeccomp(architecture: string): Problem {

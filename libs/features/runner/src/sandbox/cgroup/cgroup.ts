@@ -1,4 +1,4 @@
-import { mkdirSync, readFileSync, rmdirSync, writeFileSync } from 'node:fs';
+import { constants, mkdirSync, readFileSync, rmdirSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { signalProcess } from '../processes.js';
@@ -41,7 +41,7 @@ export class Cgroup {
       writeFileSync(path.join(directories.memory, 'memory.max'), String(limits.memoryBytes));
       writeWhereItExists(path.join(directories.memory, 'memory.swap.max'), '0');
       writeWhereItExists(path.join(directories.memory, 'memory.oom.group'), '1');
-      writeFileSync(path.join(directories.cpu, 'cpu.max'), `${quotaUs} ${CPU_PERIOD_US}`);
+      writeWhereItExists(path.join(directories.cpu, 'cpu.max'), `${quotaUs} ${CPU_PERIOD_US}`);
     }
     return new Cgroup(version, directories);
   }
@@ -105,7 +105,8 @@ function read(file: string): string | undefined {
 /** For files that older kernels, or kernels without swap accounting, don't have. */
 function writeWhereItExists(file: string, value: string): void {
   try {
-    writeFileSync(file, value, { flag: 'r+' });
+    // Neither made nor read: cgroup.kill, for one, can only be written.
+    writeFileSync(file, value, { flag: constants.O_WRONLY });
   } catch {
     // Not there, or already at its bound.
   }

@@ -14,6 +14,7 @@ export class Cgroups {
   private constructor(
     private readonly version: 1 | 2,
     private readonly owned: CgroupDirectories,
+    readonly limitsCpu: boolean,
   ) {}
 
   /** `undefined` and the reason when limits can't be set here. */
@@ -33,7 +34,8 @@ export class Cgroups {
       const owned = mapDirectories(parents, (parent) => path.join(parent, FOLDER, ownerName(process.pid)));
       for (const directory of new Set(Object.values(owned))) mkdirSync(directory, { recursive: true });
       if (layout.version === 2) for (const directory of [path.dirname(owned.memory), owned.memory]) enableControllers(directory);
-      return { cgroups: new Cgroups(layout.version, owned) };
+      const limitsCpu = layout.version === 1 || readFileSync(path.join(owned.cpu, 'cgroup.subtree_control'), 'utf8').split(/\s+/).includes('cpu');
+      return { cgroups: new Cgroups(layout.version, owned, limitsCpu) };
     } catch (error) {
       return { reason: error instanceof Error ? error.message : String(error) };
     }
@@ -102,8 +104,10 @@ function canHold(version: 1 | 2, parent: string, limitFile: string): boolean {
 function enableControllers(directory: string): void {
   const file = path.join(directory, 'cgroup.subtree_control');
   const enabled = new Set(readFileSync(file, 'utf8').trim().split(/\s+/));
-  const missing = ['memory', 'pids', 'cpu'].filter((controller) => !enabled.has(controller));
-  if (missing.length > 0) writeFileSync(file, missing.map((controller) => `+${controller}`).join(' '));
+  const available = readFileSync(path.join(directory, 'cgroup.controllers'), 'utf8').trim().split(/\s+/);
+  // Older systemd gives users memory and pids, but not cpu: that much is worth having.
+  const wanted = ['memory', 'pids', ...(available.includes('cpu') ? ['cpu'] : [])].filter((controller) => !enabled.has(controller));
+  if (wanted.length > 0) writeFileSync(file, wanted.map((controller) => `+${controller}`).join(' '));
 }
 
 /** The janitor: kills and removes groups whose owner no longer lives. */
