@@ -42,16 +42,17 @@ export async function startGateway(common: CommonConfig, logger: Logger, signal:
     if (applied.length > 0) logger.info({ applied }, 'the database schema is up to date');
     const bus = await openBus(common, 'gateway', logger, signal);
     undo.push(() => bus.close());
-    const services = await startServices(common, blueprints(databaseUrl, common, config), bus, logger, undo);
+    const services = new Map<ServiceName, RunningService>();
     const telemetry = await startTelemetry({
       service: 'gateway',
       host: common.metricsHost,
-      port: common.metricsPort,
+      port: common.metricsPort, allowedHosts: common.metricsAllowedHosts,
       otlpEndpoint: common.otlpEndpoint,
-      healths: [...services.values()].map((service) => service.health),
+      healths: () => [...services.values()].map((service) => service.health),
       logger,
     });
     undo.push(() => telemetry.close());
+    await startServices(common, blueprints(databaseUrl, common, config), bus, logger, services, undo);
     return { config, bus, edgeUrl: services.get('edge')?.url, adminUrl: services.get('admin')?.url, metricsUrl: telemetry.url, close };
   } catch (error) {
     await close();
@@ -87,8 +88,7 @@ function blueprints(databaseUrl: string, common: CommonConfig, { edgeSocket, adm
   ]);
 }
 
-async function startServices(common: CommonConfig, wanted: ReadonlyMap<ServiceName, ServiceBlueprint>, bus: Bus, logger: Logger, undo: Undo[]): Promise<ReadonlyMap<ServiceName, RunningService>> {
-  const running = new Map<ServiceName, RunningService>();
+async function startServices(common: CommonConfig, wanted: ReadonlyMap<ServiceName, ServiceBlueprint>, bus: Bus, logger: Logger, running: Map<ServiceName, RunningService>, undo: Undo[]): Promise<void> {
   for (const [name, { module, listen }] of wanted) {
     const service = await startService(createContext(name, bus, logger, common), module, listen).catch((error: unknown) => {
       throw portTaken(error, name) ?? error;
@@ -96,7 +96,6 @@ async function startServices(common: CommonConfig, wanted: ReadonlyMap<ServiceNa
     running.set(name, service);
     undo.push(() => service.close());
   }
-  return running;
 }
 
 function portTaken(error: unknown, name: ServiceName): Error | undefined {

@@ -6,6 +6,7 @@ import { Authenticator } from './authn/authenticator.js';
 import { CallTool } from './call-tool/call-tool.js';
 import { Door } from './call-tool/door.js';
 import { Invoker } from './call-tool/invoker.js';
+import { CallTelemetry } from './call-tool/call-telemetry.js';
 import { Journal } from './call-tool/journal.js';
 import { Judge } from './call-tool/judge.js';
 import { RunningCalls } from './call-tool/running-calls.js';
@@ -95,6 +96,7 @@ function pipeline(config: EdgeConfig): Provider[] {
     Door,
     Judge,
     Invoker,
+    CallTelemetry,
     Journal,
     PlainRequests,
     CallTool,

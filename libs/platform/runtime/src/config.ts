@@ -52,6 +52,11 @@ export const commonConfig = z.object({
   databaseUrl: z.string().optional().describe('Postgres, postgresql://…; none: the embedded one'),
   metricsPort: z.coerce.number().int().min(0).max(65_535).default(9464).describe('Port of /metrics, /healthz and /readyz; another free one when taken; 0: any'),
   metricsHost: z.string().default('127.0.0.1').describe('Address that the metrics port listens on'),
+  metricsAllowedHosts: z
+    .string()
+    .default('')
+    .transform((text) => text.split(',').map((host) => host.trim()).filter((host) => host !== ''))
+    .describe('Host names, comma-separated, by which the metrics port may be asked; addresses and localhost always'),
   otlpEndpoint: z.url().optional().describe('OpenTelemetry collector that takes traces over OTLP/HTTP, http://host:4318; none: no traces'),
   logLevel: z.enum(['debug', 'info', 'warn', 'error']).default('info').describe('Least severe level that is logged'),
   logFile: z.string().optional().describe('File that takes the log; standard error when absent'),

@@ -1,4 +1,5 @@
 import { createServer, type Server } from 'node:http';
+import { isIP } from 'node:net';
 import { metrics, trace } from '@opentelemetry/api';
 import { OTLPTraceExporter } from '@opentelemetry/exporter-trace-otlp-http';
 import { PrometheusExporter } from '@opentelemetry/exporter-prometheus';
@@ -21,9 +22,11 @@ export interface TelemetryOptions {
   readonly service: string;
   readonly host: string;
   readonly port: number;
+  readonly allowedHosts: readonly string[];
   /** OTLP/HTTP collector, `http://host:4318`; none: no traces are made. */
   readonly otlpEndpoint: string | undefined;
-  readonly healths: readonly Health[];
+  /** Asked at each request: services may come later than the port. */
+  readonly healths: () => readonly Health[];
   readonly logger: Logger;
 }
 
@@ -34,18 +37,19 @@ export async function startTelemetry(options: TelemetryOptions): Promise<Telemet
   const meters = new MeterProvider({
     resource,
     readers: [exporter],
-    views: [{ instrumentName: 'mcp.*.duration', aggregation: { type: AggregationType.EXPLICIT_BUCKET_HISTOGRAM, options: { boundaries: DURATION_BUCKETS } } }],
+    views: [{ instrumentName: 'mcp*.duration', aggregation: { type: AggregationType.EXPLICIT_BUCKET_HISTOGRAM, options: { boundaries: DURATION_BUCKETS } } }],
   });
   metrics.setGlobalMeterProvider(meters);
   const traces = options.otlpEndpoint ? new TracerProvider({ resource, spanProcessors: [new BatchSpanProcessor({ exporter: new OTLPTraceExporter({ url: `${options.otlpEndpoint.replace(/\/$/, '')}/v1/traces` }) })] }) : undefined;
   if (traces) trace.setGlobalTracerProvider(traces);
   const server = createServer((request, response) => {
+    if (!servesHost(request.headers.host, options.allowedHosts) || request.headers.origin !== undefined) return void response.writeHead(403, { 'content-type': 'application/json' }).end('{"error":"This Host or Origin is refused."}\n');
     const path = request.url?.split('?')[0];
     if (path === '/metrics') return exporter.getMetricsRequestHandler(request, response);
     if (path === '/healthz') return void response.writeHead(200, { 'content-type': 'application/json' }).end('{"alive":true}\n');
     if (path !== '/readyz') return void response.writeHead(404).end();
-    const statuses = options.healths.map((health) => health.status());
-    const ready = statuses.every((status) => status.ready);
+    const statuses = options.healths().map((health) => health.status());
+    const ready = statuses.length > 0 && statuses.every((status) => status.ready);
     const problems = statuses.flatMap((status) => status.problems.map((problem) => ({ service: status.service, ...problem })));
     response.writeHead(ready ? 200 : 503, { 'content-type': 'application/json' }).end(`${JSON.stringify({ ready, problems })}\n`);
   });
@@ -58,6 +62,15 @@ export async function startTelemetry(options: TelemetryOptions): Promise<Telemet
       await Promise.race([Promise.allSettled([traces?.shutdown(), meters.shutdown()]), new Promise((resolve) => setTimeout(resolve, 2_000).unref())]);
     },
   };
+}
+
+/**
+ * Against DNS rebinding: a page that makes its own name resolve to us can't send an address as Host. Probes and scrapers use
+ * addresses; browsers, which send an Origin to other sites, have no business here.
+ */
+function servesHost(host: string | undefined, allowed: readonly string[]): boolean {
+  const name = host?.replace(/:\d+$/, '').replace(/^\[|\]$/g, '') ?? '';
+  return name === 'localhost' || isIP(name) !== 0 || allowed.includes(name);
 }
 
 /** Several services on one machine may ask for the same port; the later ones take any free one and say so. */

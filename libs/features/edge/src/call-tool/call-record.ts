@@ -29,7 +29,8 @@ export class CallRecord {
   wanted: Wanted | undefined;
   argumentsHmac: string | undefined;
   decision: AuditEntry['decision'];
-  traceId: string | undefined;
+  /** W3C trace context of the caller. */
+  traceparent: string | undefined;
   upstreamUs: number | undefined;
   private readonly startedUs: number;
 
@@ -45,6 +46,10 @@ export class CallRecord {
   recognise(principal: Principal): void {
     this.principal = principal;
     this.organization = principal.organization;
+  }
+
+  private traceId(): string | undefined {
+    return this.traceparent?.slice(3, 35);
   }
 
   outcome(status: Outcome['status'], code: string | undefined, bytes: number, resultText?: string): Outcome {
@@ -72,7 +77,7 @@ export class CallRecord {
       request: { bytes: this.requestBytes, ...(this.argumentsHmac === undefined ? {} : { argumentsHmac: this.argumentsHmac }) },
       ...(this.decision === undefined ? {} : { decision: this.decision }),
       ...(outcome === undefined ? {} : { outcome }),
-      ...defined({ route: this.route?.slice(0, MAX_NAME_CHARACTERS), traceId: this.traceId }),
+      ...defined({ route: this.route?.slice(0, MAX_NAME_CHARACTERS), traceId: this.traceId() }),
     };
   }
 
@@ -97,7 +102,7 @@ export class CallRecord {
       bytesOut: outcome.bytes,
       durationUs: outcome.durationUs,
       upstreamUs: outcome.upstreamUs,
-      traceId: this.traceId,
+      traceId: this.traceId(),
     };
   }
 }

@@ -90,7 +90,7 @@ export class Door {
     record.era = era;
     record.protocolVersion = protocolVersion;
     record.clientName = envelope?.clientInfo?.name ?? session?.clientName;
-    record.traceId = (message.kind === 'request' ? traceparentOf(message.params) : undefined)?.slice(3, 35);
+    record.traceparent = message.kind === 'request' ? traceparentOf(message.params) : undefined;
     return { kind: 'admitted', principal, subject, organization, endpoint, message, era, protocolVersion, envelope, session };
   }
 

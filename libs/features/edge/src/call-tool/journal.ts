@@ -7,6 +7,7 @@ import { faultAnswer, type Answer } from '../http/answer.js';
 import type { EntryWriter } from '../ports.js';
 import { ENTRIES } from '../tokens.js';
 import { CallRecord, type Outcome } from './call-record.js';
+import { CallTelemetry } from './call-telemetry.js';
 import type { Refusal } from './refusal.js';
 import type { Wanted } from './wanted.js';
 
@@ -19,6 +20,7 @@ export class Journal {
     @Inject(ENTRIES) private readonly entries: EntryWriter,
     @Inject(LOGGER) private readonly logger: Logger,
     @Inject(CLOCK) private readonly clock: Clock,
+    private readonly telemetry: CallTelemetry,
     @Inject(KEY_FILES) keyFiles: KeyFiles,
   ) {
     this.argumentsKey = createSecretKey(keyFiles.symmetric('audit-arguments'));
@@ -86,6 +88,7 @@ export class Journal {
   private line(record: CallRecord, http: number, outcome: Outcome, fault?: GatewayError): void {
     const fields = { ...record.summary(http, outcome), ...(fault === undefined ? {} : { problem: fault.message, err: fault.cause }) };
     this.logger[fault === undefined ? 'info' : ERRORS[fault.code].level](fields, 'request');
+    this.telemetry.observe(record, outcome, this.clock.now());
   }
 }
 
