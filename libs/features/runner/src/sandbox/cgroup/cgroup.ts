@@ -1,4 +1,4 @@
-import { constants, mkdirSync, readFileSync, rmdirSync, writeFileSync } from 'node:fs';
+import { closeSync, constants, mkdirSync, openSync, readFileSync, rmdirSync, writeFileSync, writeSync } from 'node:fs';
 import path from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { signalProcess } from '../processes.js';
@@ -106,7 +106,12 @@ function read(file: string): string | undefined {
 function writeWhereItExists(file: string, value: string): void {
   try {
     // Neither made nor read: cgroup.kill, for one, can only be written.
-    writeFileSync(file, value, { flag: constants.O_WRONLY });
+    const fd = openSync(file, constants.O_WRONLY);
+    try {
+      writeSync(fd, value);
+    } finally {
+      closeSync(fd);
+    }
   } catch {
     // Not there, or already at its bound.
   }
