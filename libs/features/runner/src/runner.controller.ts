@@ -36,8 +36,8 @@ export class RunnerController {
   }
 
   @HandleEvent(registryChanged)
-  registryChanged({ organization }: z.output<typeof registryChanged.payload>): void {
-    this.runner.pool.expire(organization);
+  registryChanged({ organization }: z.output<typeof registryChanged.payload>): Promise<void> {
+    return this.runner.pool.expire(organization);
   }
 
   @HandleRpc(runnerStatus)

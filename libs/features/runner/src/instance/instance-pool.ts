@@ -42,7 +42,7 @@ export class InstancePool {
     try {
       return await this.slot(organization, server).acquire(revision);
     } catch (error) {
-      if (error instanceof GatewayError && error.code === 'not_found') this.forget(organization, server);
+      if (error instanceof GatewayError && error.code === 'not_found') this.forget(keyOf(organization, server));
       throw error;
     }
   }
@@ -52,9 +52,10 @@ export class InstancePool {
     return this.slots.get(keyOf(organization, server))?.lastProblem();
   }
 
-  /** The registry said that something of this organization changed. */
-  expire(organization: OrganizationName): void {
-    for (const [key, slot] of this.slots) if (key.startsWith(`${organization}/`)) slot.expire();
+  /** The registry hinted that something of this organization changed: what was replaced or removed there ends here. */
+  async expire(organization: OrganizationName): Promise<void> {
+    const slots = [...this.slots].filter(([key]) => key.startsWith(`${organization}/`));
+    await Promise.all(slots.map(async ([key, slot]) => ((await slot.expire()) ? undefined : this.forget(key))));
   }
 
   describe(): readonly object[] {
@@ -143,11 +144,10 @@ export class InstancePool {
     this.options.logger.warn({ organization, server }, 'a server failed; mcpgw status says why');
   }
 
-  private forget(organization: OrganizationName, server: ServerName): void {
-    const key = keyOf(organization, server);
+  private forget(key: string): void {
     void this.slots.get(key)?.close();
     this.slots.delete(key);
-    this.options.health.ok(`server ${organization}/${server}`);
+    this.options.health.ok(`server ${key}`);
   }
 }
 

@@ -59,9 +59,16 @@ export class ServerSlot {
     return this.starting;
   }
 
-  /** Forgets what the registry said; the next call asks again, without waiting for the answer unless the revision demands it. */
-  expire(): void {
+  /** The registry hinted at a change: what runs, or is shown as failed, is compared now; what doesn't, with the next call. False: it exists no more. */
+  async expire(): Promise<boolean> {
     this.checkedAt = 0;
+    if (!this.current && this.problem === undefined) return true;
+    try {
+      await this.check(this.revision);
+      return true;
+    } catch (error) {
+      return !(error instanceof GatewayError && error.code === 'not_found');
+    }
   }
 
   state(): string {
@@ -92,7 +99,8 @@ export class ServerSlot {
     if (this.closed) throw new GatewayError('unavailable', 'The runner is stopping. Try again.');
     const isStale = this.options.clock.now() - this.checkedAt > RECHECK_MS;
     if (!this.blueprint || revision > this.revision) return this.check(revision);
-    if (!isStale) return this.blueprint;
+    // While nothing runs, an answer that is on its way is worth waiting for: it may say what mends the server.
+    if (!isStale && (this.current || !this.checking)) return this.blueprint;
     const checked = this.check(revision).catch((error: unknown) => {
       // The registry is away: what it said last holds. When it said no, `check` has forgotten the blueprint.
       if (this.blueprint) return this.blueprint;

@@ -214,6 +214,20 @@ describe('instances', () => {
     expect(runner.changed.filter((server) => server === 'changes')).toHaveLength(2);
   }, 30_000);
 
+  it('of a server that is taken off the register end, and its trouble is no longer shown', async () => {
+    const marker = `removed-${randomUUID()}`;
+    mood('removed', [marker]);
+    mood('removed-broken', ['exits']);
+    await runner.call('removed', 'echo');
+    await faultOf(runner.call('removed-broken', 'echo'));
+    expect(processesOf(marker).length).toBeGreaterThan(0);
+    for (const name of ['removed', 'removed-broken']) runner.registry.delete(name);
+    runner.bus.publish(registryChanged, { organization: ORGANIZATION, revision: 3 });
+    await until(() => processesOf(marker).length === 0 && runner.problem('server acme/removed-broken') === undefined);
+    expect(runner.instance('removed')).toBeUndefined();
+    await bystanderAnswers();
+  }, 30_000);
+
   it('of servers that are not registered do not exist', async () => {
     expect(await faultOf(runner.call('nobody', 'echo'))).toBe('not_found: There is no server "nobody".');
   });
