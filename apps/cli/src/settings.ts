@@ -1,8 +1,10 @@
 import { loadConfig } from '@mcpgw/platform-runtime/config';
 import { z } from 'zod';
 
+export const DEFAULT_DATA_DIR = '.mcpgw';
+
 const cliConfig = z.object({
-  dataDir: z.string().default('.mcpgw').describe("Folder of a gateway's data; its first-run.json says where the gateway is"),
+  dataDir: z.string().default(DEFAULT_DATA_DIR).describe("Folder of a gateway's data; its first-run.json says where the gateway is"),
   adminUrl: z.url({ protocol: /^https?$/ }).optional().describe('Management API'),
   adminToken: z.string().optional().describe('Operator token'),
   adminSocket: z.string().optional().describe('Unix socket of the management API, instead of a port'),

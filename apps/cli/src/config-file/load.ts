@@ -34,7 +34,7 @@ export function loadConfigText(text: string, file: string, environment: Environm
   const written = withOrganization(withoutEmpty(source.value() ?? {}));
   const value = withAbsolutePaths(withEnvironment(written, environment), path.dirname(path.resolve(file)));
   const parsed = gatewayConfig.safeParse(value);
-  const findings = inOrder([...source.duplicateFindings(), ...unsetFindings(source, environment), ...(parsed.success ? [] : schemaFindings(source, value, parsed.error.issues))]);
+  const findings = inOrder([...source.duplicateFindings(), ...unsetFindings(source, environment), ...(parsed.success ? [] : schemaFindings(source, gatewayConfig, value, parsed.error.issues))]);
   return { config: findings.length === 0 ? parsed.data : undefined, findings, locate };
 }
 

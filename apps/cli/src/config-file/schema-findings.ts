@@ -1,4 +1,3 @@
-import { gatewayConfig } from '@mcpgw/contracts';
 import type { z } from 'zod';
 import { keysAt, nearest } from './did-you-mean.js';
 import { pathText, type Finding, type Path } from './findings.js';
@@ -8,19 +7,26 @@ import type { Source } from './source.js';
 type Issue = z.core.$ZodIssue;
 
 /** Every fault that the schema sees in the value, each where it stands in the file. */
-export function schemaFindings(source: Source, value: unknown, issues: readonly Issue[]): readonly Finding[] {
+export function schemaFindings(source: Source, schema: z.core.$ZodType, value: unknown, issues: readonly Issue[]): readonly Finding[] {
   // "Needs exactly one of" is a consequence of the misspelt key beside it, not a second fault.
   const misspelt = new Set(issues.filter(({ code }) => code === 'unrecognized_keys').map(({ path }) => pathText(path)));
-  return issues.filter(({ code, path }) => code !== 'custom' || !misspelt.has(pathText(path))).flatMap((issue) => issueFindings(source, value, issue, []));
+  return issues.filter(({ code, path }) => code !== 'custom' || !misspelt.has(pathText(path))).flatMap((issue) => issueFindings({ source, schema, value }, issue, []));
 }
 
-function issueFindings(source: Source, value: unknown, issue: Issue, above: Path): readonly Finding[] {
+interface Judged {
+  readonly source: Source;
+  readonly schema: z.core.$ZodType;
+  readonly value: unknown;
+}
+
+function issueFindings(judged: Judged, issue: Issue, above: Path): readonly Finding[] {
+  const { source, schema, value } = judged;
   const path: Path = [...above, ...issue.path.map((part) => (typeof part === 'symbol' ? String(part) : part))];
   switch (issue.code) {
     case 'unrecognized_keys':
-      return issue.keys.map((key) => source.finding([...path, key], `is an unknown key${suggestion(key, path)}`, 'key'));
+      return issue.keys.map((key) => source.finding([...path, key], `is an unknown key${suggestion(schema, key, path)}`, 'key'));
     case 'invalid_union':
-      return bestAlternative(issue.errors).flatMap((inner) => issueFindings(source, value, inner, path));
+      return bestAlternative(issue.errors).flatMap((inner) => issueFindings(judged, inner, path));
     case 'invalid_key':
       return issue.issues.map((inner) => source.finding(path, `is not a valid key: ${inner.message}`, 'key'));
     case 'invalid_type':
@@ -37,8 +43,8 @@ function bestAlternative(errors: readonly (readonly Issue[])[]): readonly Issue[
   return [...errors].filter((issues) => issues.length > 0).sort((a, b) => depth(b) - depth(a))[0] ?? [];
 }
 
-function suggestion(key: string, path: Path): string {
-  const known = keysAt(gatewayConfig, path);
+function suggestion(schema: z.core.$ZodType, key: string, path: Path): string {
+  const known = keysAt(schema, path);
   const meant = nearest(key, known);
   if (meant !== undefined) return `; did you mean "${meant}"?`;
   return known.length > 0 ? `; known are ${known.join(', ')}` : '';

@@ -45,7 +45,7 @@ function absoluteStdio(stdio: Loose, folder: string): Loose {
   return {
     ...stdio,
     ...(typeof command === 'string' && command.includes('/') ? { command: resolve(command) } : {}),
-    ...(Array.isArray(args) ? { args: list(args).map((arg) => (typeof arg === 'string' && arg.startsWith('./') ? resolve(arg) : arg)) } : {}),
+    ...(Array.isArray(args) ? { args: list(args).map((arg) => (typeof arg === 'string' && /^\.\.?\//.test(arg) ? resolve(arg) : arg)) } : {}),
     ...(isLoose(sandbox) ? { sandbox: absoluteSandbox(sandbox, resolve) } : {}),
   };
 }

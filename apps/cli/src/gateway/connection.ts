@@ -3,7 +3,7 @@ import { CliError, EXIT } from '../cli-error.js';
 import type { Settings } from '../settings.js';
 import { AdminClient } from './admin-client.js';
 import { EdgeClient } from './edge-client.js';
-import { endpoint, SOCKET_URL, type Endpoint } from './endpoint.js';
+import { endpoint, type Endpoint } from './endpoint.js';
 import { readFirstRun, type FirstRun } from './first-run.js';
 
 const NO_GATEWAY = 'No running gateway is known here. Start one with "npm start" or "mcpgw up"';
@@ -26,7 +26,7 @@ export class Connection {
 
   adminEndpoint(): Endpoint {
     const { adminSocket, adminUrl } = this.settings;
-    if (adminSocket !== undefined) return endpoint(SOCKET_URL, adminSocket);
+    if (adminSocket !== undefined) return endpoint(`unix:${adminSocket}`);
     const url = adminUrl ?? this.firstRun()?.adminUrl;
     if (url === undefined) throw new CliError(`${NO_GATEWAY}, or give --admin-url and --token.`, { exitCode: EXIT.unreachable, code: 'unreachable' });
     return endpoint(url);
@@ -41,7 +41,7 @@ export class Connection {
 
   edgeEndpoint(): Endpoint {
     const { edgeSocket, edgeUrl } = this.settings;
-    if (edgeSocket !== undefined) return endpoint(SOCKET_URL, edgeSocket);
+    if (edgeSocket !== undefined) return endpoint(`unix:${edgeSocket}`);
     const url = edgeUrl ?? this.firstRun()?.edgeUrl;
     if (url === undefined) throw new CliError(`${NO_GATEWAY}, or give MCPGW_EDGE_URL and MCPGW_CONSUMER_KEY.`, { exitCode: EXIT.unreachable, code: 'unreachable' });
     return endpoint(url);

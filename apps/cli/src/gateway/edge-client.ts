@@ -48,7 +48,7 @@ export class EdgeClient {
     });
     if (isObject(message['result'])) return message['result'];
     const error = isObject(message['error']) ? message['error'] : {};
-    throw new CliError(String(error['message'] ?? 'The edge answered with neither a result nor an error.'), { code: 'refused', data: { jsonRpcCode: error['code'], data: error['data'] } });
+    throw new CliError(typeof error['message'] === 'string' ? error['message'] : 'The edge answered with neither a result nor an error.', { code: 'refused', data: { jsonRpcCode: error['code'], data: error['data'] } });
   }
 
   async close(): Promise<void> {

@@ -6,12 +6,12 @@ export interface Endpoint {
   readonly socketPath?: string | undefined;
 }
 
-export function endpoint(url: string, socketPath?: string): Endpoint {
-  return { url: url.replace(/\/+$/, '').replace(/\/mcp$/, ''), ...(socketPath === undefined ? {} : { socketPath }) };
+/** `http://host:port`, with or without /mcp, or `unix:/path/of/socket` as first-run.json may say. */
+export function endpoint(address: string): Endpoint {
+  // Over a socket, Host is a loopback name, which the gateway accepts by default.
+  if (address.startsWith('unix:')) return { url: 'http://localhost', socketPath: address.slice('unix:'.length) };
+  return { url: address.replace(/\/+$/, '').replace(/\/mcp$/, '') };
 }
-
-/** What `Host` says over a unix socket: a loopback name, which the gateway accepts by default. */
-export const SOCKET_URL = 'http://localhost';
 
 export function describeEndpoint({ url, socketPath }: Endpoint): string {
   return socketPath ?? url;
@@ -37,10 +37,10 @@ export function neverConnected(error: unknown): boolean {
   return ['ECONNREFUSED', 'ENOENT', 'ENOTFOUND', 'EAI_AGAIN', 'UND_ERR_CONNECT_TIMEOUT'].includes(errorCode(error));
 }
 
+/** By shape, not by class: errors of Node's own sockets may come from another realm than ours. */
 function errorCode(error: unknown): string {
-  if (!(error instanceof Error)) return '';
-  const { code } = error as { code?: unknown };
+  if (typeof error !== 'object' || error === null) return '';
+  const { code, cause, errors } = error as { code?: unknown; cause?: unknown; errors?: unknown };
   if (typeof code === 'string') return code;
-  const inner = error instanceof AggregateError ? (error.errors[0] as unknown) : error.cause;
-  return inner === undefined || inner === error ? '' : errorCode(inner);
+  return errorCode(Array.isArray(errors) ? errors[0] : cause);
 }

@@ -2,6 +2,7 @@ import { existsSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import { z } from 'zod';
 import { CliError, EXIT } from '../cli-error.js';
+import { DEFAULT_DATA_DIR } from '../settings.js';
 
 const firstRun = z.looseObject({
   edgeUrl: z.string().optional(),
@@ -18,7 +19,7 @@ export const INSTALLATION = path.resolve(import.meta.dirname, '../../../..');
 
 /** What a gateway wrote about itself when it was first ready; undefined when there is no such file. */
 export function readFirstRun(dataDir: string): { readonly file: string; readonly content: FirstRun } | undefined {
-  const file = [path.resolve(dataDir), ...(dataDir === '.mcpgw' ? [path.join(INSTALLATION, '.mcpgw')] : [])].map((folder) => path.join(folder, 'first-run.json')).find((candidate) => existsSync(candidate));
+  const file = [path.resolve(dataDir), ...(dataDir === DEFAULT_DATA_DIR ? [path.join(INSTALLATION, DEFAULT_DATA_DIR)] : [])].map((folder) => path.join(folder, 'first-run.json')).find((candidate) => existsSync(candidate));
   if (file === undefined) return undefined;
   try {
     return { file, content: firstRun.parse(JSON.parse(readFileSync(file, 'utf8'))) };
