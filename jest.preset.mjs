@@ -1,6 +1,7 @@
 // One Jest set-up for every project: native ES modules, SWC for the types and decorators, workspace sources instead of dist.
 export default {
   testEnvironment: 'node',
+  testTimeout: 30_000,
   testMatch: ['<rootDir>/src/**/*.spec.ts'],
   extensionsToTreatAsEsm: ['.ts'],
   moduleNameMapper: { '^(\\.{1,2}/.*)\\.js$': '$1' },
