@@ -2,15 +2,16 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
-import { auditAppend, auditCheckpoints, auditCommitted, auditEntries, auditFind, auditHeads, auditStatus, type AuditEntry, type CallId, type EntryId, type OrganizationName } from '@mcpgw/contracts';
+import { auditAppend, auditCheckpoints, auditCommitted, auditEntries, auditFind, auditHeads, auditStatus, type AuditEntry, type OrganizationName } from '@mcpgw/contracts';
 import { canonicalize, EdgeSequences, parseVerifierKey, verifyLog, type Finding } from '@mcpgw/core-transparency-log';
 import { MemoryBus } from '@mcpgw/platform-bus';
 import { migrate } from '@mcpgw/platform-database';
-import { createContext, silentLogger, startService, uuid7, type RunningService } from '@mcpgw/platform-runtime';
+import { createContext, silentLogger, startService, type RunningService } from '@mcpgw/platform-runtime';
 import { testDatabase, until, type TestDatabase } from '@mcpgw/testing';
 import pg from 'pg';
 import { auditConfig, type AuditConfig } from './audit.config.js';
 import { AuditModule } from './audit.module.js';
+import { FakeEdge } from './testing/fake-edge.js';
 
 let database: TestDatabase;
 let root: string;
@@ -44,53 +45,6 @@ async function start(more: Partial<AuditConfig> = {}, on = bus): Promise<Running
   services.push(running);
   await until('the service is ready', () => running.health.ready() || more.databaseUrl !== undefined);
   return running;
-}
-
-/** An edge as the spool makes one: numbers its entries and hands them over in order. */
-class Edge {
-  epoch = 1;
-  private seq = 0;
-
-  constructor(
-    readonly id = `edge-${uuid7(Date.now()).slice(-12)}`,
-    private readonly on = bus,
-  ) {}
-
-  entry(more: Partial<AuditEntry> & Pick<AuditEntry, 'organization' | 'phase'>): AuditEntry {
-    this.seq += 1;
-    return {
-      v: 1,
-      entryId: uuid7(Date.now()) as EntryId,
-      callId: uuid7(Date.now()) as CallId,
-      time: new Date().toISOString(),
-      edge: { id: this.id, epoch: this.epoch, seq: this.seq },
-      client: { name: 'spec' },
-      method: 'tools/call',
-      server: 'crm',
-      target: 'get_customer',
-      request: { bytes: 10 },
-      ...more,
-    };
-  }
-
-  /** Intent and outcome of one call. */
-  call(organization: OrganizationName): readonly [AuditEntry, AuditEntry] {
-    const intent = this.entry({ organization, phase: 'intent' });
-    return [intent, this.outcomeOf(intent)];
-  }
-
-  outcomeOf(intent: AuditEntry): AuditEntry {
-    return this.entry({ organization: intent.organization, phase: 'outcome', callId: intent.callId, intentId: intent.entryId, outcome: { status: 'ok', bytes: 2, durationUs: 5 } });
-  }
-
-  send(entries: readonly AuditEntry[]): Promise<{ edgeId: string; epoch: number; committedSeq: number }> {
-    return this.on.request(auditAppend, { edgeId: this.id, epoch: this.epoch, lastSeq: entries.at(-1)?.edge.seq ?? 0, entries: entries.map((entry) => canonicalize(entry)) });
-  }
-
-  restart(): void {
-    this.epoch += 1;
-    this.seq = 0;
-  }
 }
 
 let organizations = 0;
@@ -139,7 +93,7 @@ describe('appending', () => {
     const organization = newOrganization();
     const told: number[] = [];
     bus.subscribe(auditCommitted, ({ heads }) => void told.push(...heads.filter((head) => head.organization === organization).map((head) => head.size)));
-    const edge = new Edge();
+    const edge = new FakeEdge(bus);
     const calls = [...edge.call(organization), ...edge.call(organization)];
     expect(await edge.send(calls)).toEqual({ edgeId: edge.id, epoch: 1, committedSeq: 4 });
     expect(await bodies(organization)).toEqual(calls);
@@ -149,7 +103,7 @@ describe('appending', () => {
 
   it('keeps text exactly, whatever is in it', async () => {
     const organization = newOrganization();
-    const edge = new Edge();
+    const edge = new FakeEdge(bus);
     const entry = edge.entry({ organization, phase: 'denied', target: 'line\nbreak "quoted" \\ \u0000 {,} é 😀 \u2028' });
     await edge.send([entry, edge.entry({ organization, phase: 'denied', target: '' })]);
     expect((await bodies(organization))[0]).toEqual(entry);
@@ -158,16 +112,27 @@ describe('appending', () => {
 
   it('takes a batch once, however often it comes', async () => {
     const organization = newOrganization();
-    const edge = new Edge();
+    const edge = new FakeEdge(bus);
     const calls = [...edge.call(organization), edge.entry({ organization, phase: 'intent' })];
     const receipts = [await edge.send(calls), await edge.send(calls), ...(await Promise.all([edge.send(calls), edge.send(calls)]))];
     expect(receipts).toEqual(receipts.map(() => ({ edgeId: edge.id, epoch: 1, committedSeq: 3 })));
     expect(await bodies(organization)).toEqual(calls);
   });
 
+  it('whose receipt got lost with the process is repeated by the next one, and nothing is logged twice', async () => {
+    const organization = newOrganization();
+    const edge = new FakeEdge(bus);
+    const calls = [...edge.call(organization), edge.entry({ organization, phase: 'intent' })];
+    await edge.send(calls);
+    await service.close();
+    service = await start();
+    expect(await edge.send(calls)).toEqual({ edgeId: edge.id, epoch: 1, committedSeq: 3 });
+    expect(await bodies(organization)).toEqual(calls);
+  });
+
   it('takes the rest of a batch whose beginning the log has', async () => {
     const organization = newOrganization();
-    const edge = new Edge();
+    const edge = new FakeEdge(bus);
     const calls = [...edge.call(organization), ...edge.call(organization)];
     await edge.send(calls.slice(0, 3));
     await edge.send(calls);
@@ -178,7 +143,7 @@ describe('appending', () => {
     const organization = newOrganization();
     const second = new MemoryBus();
     await start({}, second);
-    const edges = Array.from({ length: 8 }, (_, index) => new Edge(undefined, index % 2 ? second : bus));
+    const edges = Array.from({ length: 8 }, (_, index) => new FakeEdge(index % 2 ? second : bus));
     await Promise.all(
       edges.map(async (edge) => {
         for (let round = 0; round < 10; round++) await edge.send([...edge.call(organization), ...edge.call(newOrganization())]);
@@ -191,14 +156,14 @@ describe('appending', () => {
     await second.close();
   }, 30_000);
 
-  it.each<[string, (edge: Edge, organization: OrganizationName) => Partial<AuditEntry>, RegExp]>([
+  it.each<[string, (edge: FakeEdge, organization: OrganizationName) => Partial<AuditEntry>, RegExp]>([
     ['of another edge', () => ({ edge: { id: 'edge-other', epoch: 1, seq: 1 } }), /is of edge edge-other/],
     ['beyond the batch', (edge) => ({ edge: { id: edge.id, epoch: 1, seq: 9 } }), /number 9/],
     ['that claims to be late', () => ({ phase: 'late' }), /only the audit service/],
     ['without a time', () => ({ time: 'yesterday' }), /which is none/],
   ])('refuses an entry %s, names it and changes nothing', async (_what, change, message) => {
     const organization = newOrganization();
-    const edge = new Edge();
+    const edge = new FakeEdge(bus);
     const good = edge.entry({ organization, phase: 'denied' });
     edge.restart();
     edge.epoch = 1;
@@ -220,7 +185,7 @@ describe('appending', () => {
 describe('open intents', () => {
   it('are closed as unknown when their edge begins a new epoch, once, saying of the call what the intent said', async () => {
     const organization = newOrganization();
-    const edge = new Edge();
+    const edge = new FakeEdge(bus);
     const [intent, outcome] = edge.call(organization);
     const open = edge.entry({ organization, phase: 'intent', target: 'refund' });
     await edge.send([intent, outcome, open]);
@@ -235,7 +200,7 @@ describe('open intents', () => {
 
   it('whose outcome comes in a later batch are closed by it', async () => {
     const organization = newOrganization();
-    const edge = new Edge();
+    const edge = new FakeEdge(bus);
     const intent = edge.entry({ organization, phase: 'intent' });
     await edge.send([intent]);
     await edge.send([edge.outcomeOf(intent)]);
@@ -246,7 +211,7 @@ describe('open intents', () => {
 
   it('of an edge that never comes back are swept', async () => {
     const organization = newOrganization();
-    const edge = new Edge();
+    const edge = new FakeEdge(bus);
     await edge.send([edge.entry({ organization, phase: 'intent' })]);
     await start({ auditSweepAfterSeconds: 1 });
     await until('the intent is closed', async () => (await bodies(organization)).length === 2, 15_000);
@@ -255,11 +220,11 @@ describe('open intents', () => {
 
   it('whose outcome comes after all keep one end, and the outcome is logged as late under its own id', async () => {
     const organization = newOrganization();
-    const edge = new Edge();
+    const edge = new FakeEdge(bus);
     const intent = edge.entry({ organization, phase: 'intent' });
     await edge.send([intent]);
     const outcome = edge.outcomeOf(intent);
-    const newer = new Edge(edge.id);
+    const newer = new FakeEdge(bus, edge.id);
     newer.restart();
     await newer.send([]);
     await edge.send([outcome]);
@@ -272,7 +237,7 @@ describe('open intents', () => {
 
   it('an edge that ends a call twice has the second end kept as late, which the verifier reports', async () => {
     const organization = newOrganization();
-    const edge = new Edge();
+    const edge = new FakeEdge(bus);
     const [intent, outcome] = edge.call(organization);
     await edge.send([intent, outcome, edge.outcomeOf(intent)]);
     expect((await bodies(organization)).map((entry) => entry.phase)).toEqual(['intent', 'outcome', 'late']);
@@ -283,7 +248,7 @@ describe('open intents', () => {
 describe('reading', () => {
   it('goes on by cursor to the end', async () => {
     const organization = newOrganization();
-    const edge = new Edge();
+    const edge = new FakeEdge(bus);
     const sent = Array.from({ length: 7 }, () => edge.entry({ organization, phase: 'denied' }));
     await edge.send(sent);
     const first = await bus.request(auditEntries, { organization, from: 0, limit: 5 });
@@ -295,7 +260,7 @@ describe('reading', () => {
 
   it('answers big entries in portions that fit a message', async () => {
     const organization = newOrganization();
-    const edge = new Edge();
+    const edge = new FakeEdge(bus);
     await edge.send(Array.from({ length: 16 }, () => edge.entry({ organization, phase: 'denied', target: 'x'.repeat(60_000) })));
     const { entries, next } = await bus.request(auditEntries, { organization, from: 0, limit: 2_000 });
     expect(entries.length).toBeGreaterThan(1);
@@ -305,7 +270,7 @@ describe('reading', () => {
 
   it('skips what is older than asked', async () => {
     const organization = newOrganization();
-    const edge = new Edge();
+    const edge = new FakeEdge(bus);
     await edge.send([edge.entry({ organization, phase: 'denied', time: '2026-01-01T00:00:00.000Z' }), edge.entry({ organization, phase: 'denied', time: '2026-02-01T00:00:00.000Z' })]);
     const since = (time: string) => bus.request(auditEntries, { organization, from: 0, limit: 10, since: time });
     expect((await since('2026-01-15T00:00:00Z')).entries.map(({ index }) => index)).toEqual([1]);
@@ -315,7 +280,7 @@ describe('reading', () => {
 
   it('finds a call by its id and by the id of any of its entries, in its organization only', async () => {
     const organization = newOrganization();
-    const edge = new Edge();
+    const edge = new FakeEdge(bus);
     const [intent, outcome] = edge.call(organization);
     await edge.send([intent, outcome, ...edge.call(newOrganization())]);
     for (const id of [intent.callId, intent.entryId, outcome.entryId]) {
@@ -330,7 +295,7 @@ describe('reading', () => {
 describe('tampering', () => {
   async function logOfFive(): Promise<{ readonly organization: OrganizationName; readonly entries: readonly AuditEntry[] }> {
     const organization = newOrganization();
-    const edge = new Edge();
+    const edge = new FakeEdge(bus);
     const entries = Array.from({ length: 5 }, () => edge.entry({ organization, phase: 'denied' }));
     await edge.send(entries);
     expect(await verify(organization)).toEqual([]);
@@ -370,7 +335,7 @@ describe('the service', () => {
     url.pathname = `/${name}`;
     const second = new MemoryBus();
     const waiting = await start({ databaseUrl: url.href }, second);
-    const edge = new Edge(undefined, second);
+    const edge = new FakeEdge(second);
     await expect(edge.send([])).rejects.toMatchObject({ code: 'unavailable' });
     await until('the problem is shown', async () => (await second.request(auditStatus, {})).problems.some((problem) => problem.component === 'database' && problem.message.includes(name)));
     expect(waiting.health.ready()).toBe(false);
@@ -389,7 +354,7 @@ describe('the service', () => {
 
   it('whose connections are cut answers again at once', async () => {
     const organization = newOrganization();
-    const edge = new Edge();
+    const edge = new FakeEdge(bus);
     await edge.send([...edge.call(organization)]);
     await asSuperuser("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'mcpgw-audit' AND datname = current_database()");
     const calls = edge.call(organization);
@@ -400,10 +365,10 @@ describe('the service', () => {
 
   it('signs what it has not signed yet when it stops and when it starts', async () => {
     const organization = newOrganization();
-    const edge = new Edge();
+    const edge = new FakeEdge(bus);
     const second = new MemoryBus();
     const slow = await start({ auditCheckpointEveryMs: 60_000 }, second);
-    await new Edge(edge.id, second).send([edge.entry({ organization, phase: 'denied' })]);
+    await new FakeEdge(second, edge.id).send([edge.entry({ organization, phase: 'denied' })]);
     await slow.close();
     const { checkpoints } = await bus.request(auditCheckpoints, { organization, afterSize: 0, limit: 10 });
     expect(checkpoints).toEqual([expect.objectContaining({ size: 1, note: expect.stringMatching(/^mcpgw\/org-\d+\n1\n/) })]);
