@@ -1,5 +1,7 @@
 import { spawn, spawnSync } from 'node:child_process';
-import { randomBytes } from 'node:crypto';
+import { generateKeyPairSync, randomBytes, sign } from 'node:crypto';
+import { createServer, type Server } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
@@ -19,7 +21,7 @@ import {
   runnerSealSecret,
   type GatewayConfig,
 } from '@mcpgw/contracts';
-import { appendLeaves, canonicalize, EMPTY_FRONTIER, formatVerifierKey, leafHash, noteVerifier, rootOf } from '@mcpgw/core-transparency-log';
+import { appendLeaves, canonicalize, EMPTY_FRONTIER, formatCheckpoint, formatVerifierKey, leafHash, noteVerifier, rootOf, signNote, type NoteSigner } from '@mcpgw/core-transparency-log';
 import { adminConfig, AdminModule } from '@mcpgw/feature-admin';
 import { MemoryBus } from '@mcpgw/platform-bus';
 import { createContext, silentLogger, startService, uuid7, type RunningService } from '@mcpgw/platform-runtime';
@@ -43,6 +45,28 @@ function mcpgw(args: readonly string[], options: { readonly cwd: string; readonl
     child.on('error', reject);
     child.on('close', (code) => resolve({ code, stdout, stderr }));
     child.stdin.end(options.input ?? '');
+  });
+}
+
+function newSigner(): NoteSigner {
+  const { privateKey, publicKey } = generateKeyPairSync('ed25519');
+  const raw = publicKey.export({ type: 'spki', format: 'der' }).subarray(-32);
+  return { verifier: noteVerifier('mcpgw-audit', raw), sign: (message) => sign(null, message, privateKey) };
+}
+
+/** An edge that answers modern requests and knows one key and one tool. */
+function fakeEdge(): Server {
+  return createServer((request, reply) => {
+    const chunks: Buffer[] = [];
+    request.on('data', (chunk: Buffer) => chunks.push(chunk));
+    request.on('end', () => {
+      const { id, method, params } = JSON.parse(Buffer.concat(chunks).toString('utf8')) as { id: number; method: string; params: { name: string; arguments: Record<string, unknown> } };
+      const known = request.headers.authorization === 'Bearer consumer-key' && request.headers['mcp-method'] === method;
+      const tools = [{ name: 'crm__sum', inputSchema: { type: 'object', properties: { a: { type: 'number' }, text: { type: 'string' } } } }];
+      const result = method === 'tools/list' ? { tools } : { content: [{ type: 'text', text: JSON.stringify(params.arguments) }], isError: params.arguments?.['a'] === 13 };
+      const answer = known ? { result } : { error: { code: -31401, message: 'The key is not known.' } };
+      reply.writeHead(known ? 200 : 401, { 'content-type': 'application/json' }).end(JSON.stringify({ jsonrpc: '2.0', id, ...answer }));
+    });
   });
 }
 
@@ -77,15 +101,22 @@ class FakeServices {
       return { keyVersion: 1, iv: 'i', ciphertext: 'c', tag: 't' };
     });
     bus.handle(registryPutSecret, async () => ({ version: 1 }));
-    bus.handle(auditHeads, async () => ({ heads: this.log.length === 0 ? [] : [{ organization: gatewayConfig.parse(this.config).organizations[0]!.name, size: this.log.length, rootHash: this.root }] }));
+    bus.handle(auditHeads, async () => ({ heads: this.log.length === 0 ? [] : [{ organization: this.config.organizations[0]!.name, size: this.log.length, rootHash: this.root }] }));
     bus.handle(auditEntries, async ({ from, limit }) => {
       const entries = this.log.slice(from, from + limit);
       return { entries, size: this.log.length, next: from + entries.length };
     });
-    bus.handle(auditCheckpoints, async () => ({ checkpoints: [], verifierKey: formatVerifierKey(noteVerifier('mcpgw', randomBytes(32))) }));
+    bus.handle(auditCheckpoints, async ({ afterSize }) => ({ checkpoints: this.log.length > afterSize ? [this.checkpoint()] : [], verifierKey: formatVerifierKey(this.signer.verifier) }));
   }
 
   private root = '';
+  private readonly signer = newSigner();
+  origin = 'mcpgw/acme';
+
+  private checkpoint(): { size: number; rootHash: string; note: string; at: string } {
+    const size = this.log.length;
+    return { size, rootHash: this.root, note: signNote(formatCheckpoint(this.origin, size, Buffer.from(this.root, 'hex')), [this.signer]), at: new Date().toISOString() };
+  }
 
   /** Some calls, each with its intent and its outcome. */
   record(calls: number): void {
@@ -192,6 +223,15 @@ describe('the mcpgw command', () => {
     services.log[2] = third!;
   });
 
+  it("does not take another organization's checkpoint, nor one of a key that is not the one given", async () => {
+    services.record(1);
+    services.origin = 'mcpgw/other';
+    expect((await run(['audit', 'verify'])).code).toBe(13);
+    services.origin = 'mcpgw/acme';
+    expect((await run(['audit', 'verify'])).code).toBe(0);
+    expect((await run(['audit', 'verify', '--verifier-key', formatVerifierKey(newSigner().verifier)])).code).toBe(13);
+  });
+
   it('prints one entry a line', async () => {
     services.record(2);
     const lines = (await run(['audit', 'tail', '--since', '5m', '--json'])).stdout.trim().split('\n').map((line) => JSON.parse(line) as { phase: string; index: number });
@@ -214,6 +254,36 @@ describe('the mcpgw command', () => {
     expect((await run(['__complete', '--', 'key', 'create', '--organization', ''])).stdout).toBe('acme\n');
     expect((await run(['__complete', '--', 'consumer', 'remove', ''], { env: {} })).stdout).toBe('');
     expect((await run(['completion', 'bash'])).stdout).toContain('complete -o default -F _mcpgw mcpgw');
+  });
+
+  describe('with an edge', () => {
+    const edge = fakeEdge();
+    let edgeEnv: Record<string, string>;
+    beforeAll(async () => {
+      await new Promise<void>((resolve) => edge.listen(0, '127.0.0.1', resolve));
+      edgeEnv = { MCPGW_EDGE_URL: `http://127.0.0.1:${(edge.address() as AddressInfo).port}`, MCPGW_CONSUMER_KEY: 'consumer-key' };
+    });
+    afterAll(() => new Promise((resolve) => edge.close(resolve)));
+
+    it('lists and calls tools as the consumer, with arguments of the types that the tool names', async () => {
+      expect((await run(['tools'], { env: edgeEnv })).stdout).toContain('crm__sum');
+      expect((await run(['call', 'crm__sum', 'a=1', 'text=1'], { env: edgeEnv })).stdout).toBe('{"a":1,"text":"1"}\n');
+      expect((await run(['call', 'crm__sum', '{"a": [2]}'], { env: edgeEnv })).stdout).toBe('{"a":[2]}\n');
+      expect((await run(['call', 'crm__sum', '-'], { env: edgeEnv, input: '{"a": 3}' })).stdout).toBe('{"a":3}\n');
+      expect((await run(['call', 'crm__sum', 'a=13', '--json'], { env: edgeEnv })).code).toBe(1);
+      expect((await run(['call', 'crm__sum', 'a=x'], { env: edgeEnv })).code).toBe(2);
+      const refused = await run(['tools', '--consumer-key', 'wrong'], { env: edgeEnv });
+      expect([refused.code, refused.stderr]).toEqual([1, 'The key is not known.\n']);
+    });
+
+    it('is an MCP server on standard input and output that says nothing else there and ends with its input', async () => {
+      const meta = { _meta: { 'io.modelcontextprotocol/protocolVersion': '2026-07-28', 'io.modelcontextprotocol/clientCapabilities': {} } };
+      const input = [`{"jsonrpc":"2.0","id":"a","method":"tools/list","params":${JSON.stringify(meta)}}`, 'nonsense', `{"jsonrpc":"2.0","id":2,"method":"tools/call","params":${JSON.stringify({ name: 'crm__sum', arguments: {}, ...meta })}}`].join('\n');
+      const ended = await run(['stdio'], { env: edgeEnv, input });
+      expect([ended.code, ended.stderr]).toEqual([0, '']);
+      const messages = ended.stdout.trim().split('\n').map((line) => JSON.parse(line) as { jsonrpc: string; id: unknown });
+      expect(messages.map(({ id }) => String(id)).sort()).toEqual(['2', 'a', 'null']);
+    });
   });
 
   it('exits with 2 on wrong usage and shows help with examples', async () => {

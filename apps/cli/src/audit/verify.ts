@@ -55,7 +55,7 @@ async function verifyOne(reader: LogReader, { organization, size, rootHash }: He
   };
   return verifyLog(source, {
     organization,
-    origin: originOf(verifier.name, organization),
+    origin: originOf(organization),
     trustedKeys: [verifier],
     ...(sequences ? { sequences, sequencesBelow: size } : {}),
     expected: size > 0 ? [{ size, rootHash, saidBy: `head of the log at size ${size}` }] : [],
@@ -65,7 +65,7 @@ async function verifyOne(reader: LogReader, { organization, size, rootHash }: He
   });
 }
 
-/** A log's origin is the key's name followed by its organization, unless the key is that log's alone. */
-function originOf(keyName: string, organization: string): string {
-  return keyName.endsWith(`/${organization}`) ? keyName : `${keyName}/${organization}`;
+/** First line of a log's checkpoints: it ties them to one organization, so that another's can't be shown in their place. */
+function originOf(organization: string): string {
+  return `mcpgw/${organization}`;
 }

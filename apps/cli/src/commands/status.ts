@@ -1,7 +1,7 @@
 import type { Command } from 'commander';
 import { EXIT } from '../cli-error.js';
 import { diagnose, type Hop } from '../doctor/diagnose.js';
-import { gatewayStatus, type GatewayStatus } from '../gateway/status.js';
+import { aboutServer, gatewayStatus, type GatewayStatus } from '../gateway/status.js';
 import { table } from '../output/table.js';
 import { examples, perform } from '../perform.js';
 
@@ -29,10 +29,7 @@ export function addStatusCommands(program: Command): void {
 }
 
 function statusText({ ready, services, servers }: GatewayStatus): string {
-  const problems = [
-    ...services.flatMap(({ service, problems: found }) => found.map(({ component, message, action }) => `${service}${component === service ? '' : `, ${component}`}: ${message} ${action}`)),
-    ...servers.flatMap(({ organization, name, health }) => (health.problem ? [`server ${organization}/${name}: ${health.problem}`] : [])),
-  ];
+  const problems = [...problemsOf(services), ...servers.flatMap(({ organization, name, health }) => (health.problem ? [`server ${organization}/${name}: ${health.problem} After that: mcpgw server refresh ${name} --organization ${organization}`] : []))];
   return [
     table(['SERVICE', 'STATE', 'SINCE', 'INSTANCE'], services.map(({ service, up, ready: fine, startedAt, instance }) => [service, up ? (fine ? 'ready' : 'not ready') : 'down', startedAt, instance])),
     ...(servers.length > 0 ? ['', table(['SERVER', 'STATE', 'SINCE'], servers.map(({ organization, name, health }) => [`${organization}/${name}`, health.state, health.since]))] : []),
@@ -40,6 +37,11 @@ function statusText({ ready, services, servers }: GatewayStatus): string {
     '',
     ready ? 'The gateway is ready.' : 'The gateway is not ready.',
   ].join('\n');
+}
+
+/** A server that fails is reported by all that have to do with it; it has a line of its own. */
+function problemsOf(services: GatewayStatus['services']): readonly string[] {
+  return services.flatMap(({ service, problems }) => problems.filter((problem) => !aboutServer(problem)).map(({ component, message, action }) => `${service}${component === service ? '' : `, ${component}`}: ${message} ${action}`));
 }
 
 function hopText({ hop, state, detail, fix }: Hop): string {

@@ -1,7 +1,7 @@
 import { CliError } from '../cli-error.js';
 import type { Connection } from '../gateway/connection.js';
 import { agentFor, describeEndpoint, request, type Endpoint } from '../gateway/endpoint.js';
-import { gatewayStatus } from '../gateway/status.js';
+import { aboutServer, gatewayStatus } from '../gateway/status.js';
 import { checkBubblewrap, checkDataDirectory, checkNode } from './machine.js';
 
 export interface Hop {
@@ -39,7 +39,7 @@ async function* behindAdmin(gateway: Connection): AsyncGenerator<Hop> {
   }
   yield { hop: 'operator token', state: 'ok', detail: 'accepted' };
   for (const { service, up, ready, problems } of status.services) {
-    const [first] = problems;
+    const first = problems.find((problem) => !aboutServer(problem));
     yield up && ready
       ? { hop: `service ${service}`, state: 'ok', detail: first ? `ready, with a problem: ${first.message}` : 'ready', ...(first ? { fix: first.action } : {}) }
       : { hop: `service ${service}`, state: 'failed', detail: first?.message ?? 'is not ready', fix: first?.action ?? 'Look at its log.' };

@@ -4,6 +4,8 @@ import type { GatewayConfig } from '@mcpgw/contracts';
 import { inheritedEnvironment } from '@mcpgw/platform-runtime/config';
 import { INSTALLATION } from './first-run.js';
 
+/** Folders that the runner may mount into sandboxes, joined by colons. */
+export const ALLOWED_MOUNTS = 'MCPGW_RUNNER_ALLOWED_MOUNTS';
 export const GATEWAY_MAIN = path.join(INSTALLATION, 'apps/gateway/dist/main.js');
 /** Ends the gateway when its standard input ends, that is when this command is gone, however it went. */
 const END_WITH_PARENT = path.resolve(import.meta.dirname, 'end-with-parent.js');
@@ -11,8 +13,8 @@ const END_WITH_PARENT = path.resolve(import.meta.dirname, 'end-with-parent.js');
 export interface SpawnOptions {
   readonly dataDir: string;
   readonly configFile: string | undefined;
-  /** `inherit`: the gateway's own; `stderr`: all of it on standard error, because standard output carries a protocol. */
-  readonly output: 'inherit' | 'stderr';
+  /** What the gateway says on standard output names keys: `ignore` where a program would take it for protocol, or log it. */
+  readonly output: 'inherit' | 'ignore';
   readonly environment: Readonly<Record<string, string>>;
 }
 
@@ -23,10 +25,10 @@ export function spawnGateway({ dataDir, configFile, output, environment }: Spawn
   const data = path.resolve(dataDir);
   const folders = [INSTALLATION, data, ...(configFile === undefined ? [] : [path.dirname(path.resolve(configFile))])];
   return spawn(process.execPath, ['--import', END_WITH_PARENT, GATEWAY_MAIN], {
-    stdio: ['pipe', output === 'inherit' ? 'inherit' : 2, 2],
+    stdio: ['pipe', output, 'inherit'],
     env: {
       ...inherited,
-      MCPGW_ALLOWED_MOUNTS: inherited['MCPGW_ALLOWED_MOUNTS'] ?? folders.join(','),
+      [ALLOWED_MOUNTS]: inherited[ALLOWED_MOUNTS] ?? folders.join(':'),
       MCPGW_LOG_FILE: inherited['MCPGW_LOG_FILE'] ?? path.join(data, 'logs/gateway.log'),
       ...environment,
       MCPGW_DATA_DIR: data,

@@ -8,3 +8,8 @@ export const gatewayStatus = z.object({
   servers: z.array(z.object({ organization: z.string(), name: z.string(), health: serverHealth })),
 });
 export type GatewayStatus = z.infer<typeof gatewayStatus>;
+
+/** Whether a service's problem is really one of an MCP server, which the list of servers says too. */
+export function aboutServer({ component }: { readonly component: string }): boolean {
+  return component.startsWith('server ');
+}

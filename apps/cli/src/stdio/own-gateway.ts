@@ -5,18 +5,22 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { registryCreateKey } from '@mcpgw/contracts';
 import { inheritedEnvironment } from '@mcpgw/platform-runtime/config';
+import { z } from 'zod';
 import { CliError } from '../cli-error.js';
 import { readConfig, send } from '../commands/config.js';
 import { Connection } from '../gateway/connection.js';
 import { agentFor, endpoint, request, type Endpoint } from '../gateway/endpoint.js';
 import { INSTALLATION, readFirstRun } from '../gateway/first-run.js';
-import { GATEWAY_MAIN, mountsOf, spawnGateway } from '../gateway/spawn-gateway.js';
+import { ALLOWED_MOUNTS, GATEWAY_MAIN, mountsOf, spawnGateway } from '../gateway/spawn-gateway.js';
 
 const START_DEADLINE_MS = 90_000;
 const STOP_DEADLINE_MS = 20_000;
+const DISCOVERY_DEADLINE_MS = 10_000;
 const POLL_MS = 100;
 const MOST_FOLDERS = 16;
 const KEY_LASTS_SECONDS = 7 * 86_400;
+
+const serverStates = z.object({ servers: z.array(z.object({ health: z.object({ state: z.string() }) })) });
 
 export interface OwnGateway {
   readonly endpoint: Endpoint;
@@ -37,8 +41,8 @@ export async function startOwnGateway(configFile: string, dataDir: string | unde
   mkdirSync(data, { recursive: true, mode: 0o700 });
   const sockets = mkdtempSync(path.join(tmpdir(), 'mcpgw-'));
   const [edgeSocket, adminSocket] = [path.join(sockets, 'edge.sock'), path.join(sockets, 'admin.sock')];
-  const mounts = inheritedEnvironment()['MCPGW_ALLOWED_MOUNTS'] ?? [INSTALLATION, data, path.dirname(path.resolve(configFile)), ...mountsOf(loaded.config)].join(',');
-  const child = spawnGateway({ dataDir: data, configFile, output: 'stderr', environment: { MCPGW_EDGE_SOCKET: edgeSocket, MCPGW_ADMIN_SOCKET: adminSocket, MCPGW_ALLOWED_MOUNTS: mounts, MCPGW_METRICS_PORT: '0' } });
+  const mounts = inheritedEnvironment()[ALLOWED_MOUNTS] ?? [INSTALLATION, data, path.dirname(path.resolve(configFile)), ...mountsOf(loaded.config)].join(':');
+  const child = spawnGateway({ dataDir: data, configFile, output: 'ignore', environment: { MCPGW_EDGE_SOCKET: edgeSocket, MCPGW_ADMIN_SOCKET: adminSocket, [ALLOWED_MOUNTS]: mounts, MCPGW_METRICS_PORT: '0' } });
   const gone = once(child, 'exit').then(() => rmSync(sockets, { recursive: true, force: true }));
   const stop = (): Promise<void> => stopChild(child, gone);
   const gateway = new Connection({ dataDir: data, adminSocket, edgeSocket });
@@ -46,6 +50,7 @@ export async function startOwnGateway(configFile: string, dataDir: string | unde
     const at = endpoint(`unix:${edgeSocket}`);
     await ready(child, at, data, signal);
     await send(gateway, loaded, false);
+    await serversKnown(gateway, signal);
     return { endpoint: at, key: await keyFor(gateway, loaded.config.consumers), gone, stop };
   } catch (error) {
     await stop();
@@ -86,6 +91,17 @@ async function ready(child: ChildProcess, at: Endpoint, data: string, signal: Ab
     }
   } finally {
     await agent.destroy();
+  }
+}
+
+/** Waits, for a while, until each server has been asked what it offers: an agent that lists tools at once should find them. */
+async function serversKnown(gateway: Connection, signal: AbortSignal): Promise<void> {
+  const deadline = Date.now() + DISCOVERY_DEADLINE_MS;
+  const admin = gateway.admin();
+  while (!signal.aborted && Date.now() < deadline) {
+    const { servers } = await admin.call('GET', 'servers', serverStates);
+    if (servers.every(({ health }) => health.state !== 'pending')) return;
+    await new Promise((resolve) => setTimeout(resolve, POLL_MS));
   }
 }
 
