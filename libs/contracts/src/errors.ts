@@ -20,6 +20,8 @@ export const ERRORS = {
   upstream_failed: { http: 502, jsonRpc: -31502, retryable: true, level: 'warn' },
   /** The call may or may not have run upstream: never repeated by the gateway itself. */
   upstream_lost: { http: 502, jsonRpc: -31502, retryable: false, level: 'warn' },
+  /** The way to another service broke after a request had been sent: it may or may not have been served. */
+  connection_lost: { http: 503, jsonRpc: -31503, retryable: false, level: 'warn' },
   unavailable: { http: 503, jsonRpc: -31503, retryable: true, level: 'warn' },
   spool_unavailable: { http: 503, jsonRpc: -31503, retryable: true, level: 'error' },
   timeout: { http: 504, jsonRpc: -31504, retryable: true, level: 'warn' },

@@ -43,6 +43,13 @@ export const runnerInvoke = rpc({
 
 export const runnerCancel = event({ subject: 'runner.v1.cancel', payload: z.object({ callId, reason: z.string().max(512).optional() }) });
 
+export const RUNNER_HEARTBEAT_MS = 1_500;
+/**
+ * What each runner has under way, every RUNNER_HEARTBEAT_MS while it has anything. An edge whose call is named by nobody for
+ * several of these knows that its runner is gone, long before the call's own time is up.
+ */
+export const runnerHeartbeat = event({ subject: 'runner.v1.heartbeat', payload: z.object({ instance: z.string(), calls: z.array(callId).max(20_000) }) });
+
 /** Progress and log notifications of a running call; the subject's suffix is the edge instance. */
 export const callEvent = event({
   subject: 'edge.v1.call-event',

@@ -1,3 +1,4 @@
+import { RUNNER_HEARTBEAT_MS, runnerHeartbeat } from '@mcpgw/contracts';
 import type { Bus } from '@mcpgw/platform-bus';
 import { SecretBox, type Clock, type Health, type KeyFiles, type Logger } from '@mcpgw/platform-runtime';
 import { Discover } from './discover/discover.js';
@@ -13,6 +14,7 @@ export class RunnerParts {
   readonly secrets: SecretBox;
   readonly pool: InstancePool;
   private readonly host: SandboxHost;
+  private readonly heartbeat: NodeJS.Timeout;
 
   constructor(config: RunnerConfig, bus: Bus, keyFiles: KeyFiles, clock: Clock, health: Health, logger: Logger) {
     this.secrets = new SecretBox(keyFiles.symmetric('secrets'));
@@ -31,6 +33,10 @@ export class RunnerParts {
     });
     this.invoke = new Invoke(this.pool, bus, clock);
     this.discover = new Discover(this.pool, clock);
+    this.heartbeat = setInterval(() => {
+      const calls = this.invoke.calls();
+      if (calls.length > 0) bus.publish(runnerHeartbeat, { instance: health.instance, calls });
+    }, RUNNER_HEARTBEAT_MS).unref();
     health.detail('sandbox', () => this.host.kind());
     health.detail('instances', () => this.pool.describe());
   }
@@ -38,6 +44,7 @@ export class RunnerParts {
   /** Stops all servers first: their control groups are empty when the host closes. */
   async close(): Promise<void> {
     await this.pool.close();
+    clearInterval(this.heartbeat);
     await this.host.close();
   }
 }

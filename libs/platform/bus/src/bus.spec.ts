@@ -8,6 +8,7 @@ import { connectNatsBus } from './nats-bus.js';
 
 const echo = rpc({ subject: 'echo.v1.say', request: z.object({ text: z.string() }), reply: z.object({ text: z.string() }), timeoutMs: 2_000 });
 const flush = rpc({ subject: 'flush.v1.now', request: z.object({}), reply: z.object({}) });
+const never = rpc({ subject: 'never.v1.answer', request: z.object({}), reply: z.object({}), timeoutMs: 10_000 });
 const tick = event({ subject: 'clock.v1.tick', payload: z.object({ n: z.int() }) });
 
 describe('memory driver', () => {
@@ -64,9 +65,16 @@ describe('nats driver', () => {
     const ticks: number[] = [];
     server.subscribe(tick, ({ n }) => void ticks.push(n));
     const reconnected = Promise.all([caller, server].map((bus) => new Promise<void>((resolve) => bus.onReconnect(resolve))));
+    server.handle(never, () => new Promise(() => {}));
+    const cut = caller.request(never, {}).catch((error: unknown) => error);
+    await caller.request(echo, { text: 'both are at the server' });
     await nats.stop('SIGKILL');
+    expect(await cut).toMatchObject({ code: 'connection_lost' });
     while (caller.problem() === undefined) await new Promise((resolve) => setTimeout(resolve, 10));
     expect(caller.problem()).toMatch(/lost; reconnecting/);
+    const began = performance.now();
+    await expect(caller.request(echo, { text: 'into the void' })).rejects.toMatchObject({ code: 'unavailable' });
+    expect(performance.now() - began).toBeLessThan(100);
     nats = await startNatsServer({ port });
     await reconnected;
     expect(caller.problem()).toBeUndefined();

@@ -41,6 +41,7 @@ export async function connectNatsBus(options: NatsBusOptions): Promise<Bus> {
 
 class NatsBus implements Bus {
   private readonly reconnectListeners = new Set<() => void>();
+  private readonly underWay = new Set<() => void>();
   private lost: string | undefined;
 
   constructor(
@@ -54,15 +55,25 @@ class NatsBus implements Bus {
     const subject = subjectOf(message, options.to);
     const data = this.encode(encodePayload(message.request, payload, subject), subject);
     const timeoutMs = options.timeoutMs ?? message.timeoutMs;
+    if (this.lost !== undefined) throw new GatewayError('unavailable', this.lost);
     let reply: string;
     try {
       // The client's own timer is the longer one, so that expiry is always reported by withDeadline.
       const answered = this.connection.request(subject, data, { timeout: timeoutMs + 1_000 });
-      reply = text.decode((await withDeadline(answered, subject, timeoutMs, options.signal)).data);
+      reply = text.decode((await withDeadline(this.unlessLost(answered, subject), subject, timeoutMs, options.signal)).data);
     } catch (error) {
       throw requestFault(error, subject);
     }
     return decodeReply(message, reply);
+  }
+
+  /** A reply that was on its way when the connection broke never arrives: waiting for it would only waste the caller's time. */
+  private unlessLost<T>(answered: Promise<T>, subject: string): Promise<T> {
+    return new Promise<T>((resolve, reject) => {
+      const give = (): void => reject(new GatewayError('connection_lost', `The connection to NATS broke while ${subject} was under way.`));
+      this.underWay.add(give);
+      answered.then(resolve, reject).finally(() => this.underWay.delete(give));
+    });
   }
 
   handle<Request, Reply>(message: Rpc<Request, Reply>, handler: (payload: Request) => Promise<Reply>, options: HandleOptions = {}): Subscription {
@@ -137,7 +148,10 @@ class NatsBus implements Bus {
 
   private async watch(): Promise<void> {
     for await (const status of this.connection.status()) {
-      if (status.type === Events.Disconnect) this.lost = `The connection to NATS at ${this.options.url} is lost; reconnecting.`;
+      if (status.type === Events.Disconnect) {
+        this.lost = `The connection to NATS at ${this.options.url} is lost; reconnecting.`;
+        for (const give of this.underWay) give();
+      }
       if (status.type === Events.Reconnect) {
         this.lost = undefined;
         for (const listener of this.reconnectListeners) listener();

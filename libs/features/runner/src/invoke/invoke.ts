@@ -39,6 +39,11 @@ export class Invoke {
     }
   }
 
+  /** What is under way, for the heartbeat. */
+  calls(): CallId[] {
+    return [...this.running.keys()];
+  }
+
   /** A call that this runner doesn't have is another runner's, or answered. */
   cancel(callId: CallId, reason: string | undefined): void {
     this.running.get(callId)?.abort(reason ?? 'The caller cancelled the call.');
