@@ -1,4 +1,7 @@
+import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
+import { createInterface } from 'node:readline/promises';
+import { Writable } from 'node:stream';
 import { keySummary, registryCreateKey, registryDeleteSecret, registryListKeys, registryListSecrets, registryPutSecret } from '@mcpgw/contracts';
 import type { Command } from 'commander';
 import { CliError, EXIT } from '../cli-error.js';
@@ -81,7 +84,7 @@ export function addSecretCommands(program: Command): void {
 
 /** Never from the arguments: those are in the process list and the shell's history. */
 async function readInput(note: (text: string) => void): Promise<string> {
-  if (process.stdin.isTTY) note('Type the value, then Enter and Ctrl-D.');
+  if (process.stdin.isTTY) return readHidden(note);
   const chunks: Buffer[] = [];
   let bytes = 0;
   for await (const chunk of process.stdin) {
@@ -90,4 +93,17 @@ async function readInput(note: (text: string) => void): Promise<string> {
     if (bytes > MAX_SECRET_BYTES + 2) throw new CliError('The value is larger than 64 KiB.', { exitCode: EXIT.usage, code: 'usage' });
   }
   return Buffer.concat(chunks).toString('utf8');
+}
+
+/** One line from a terminal that shows nothing of it. */
+async function readHidden(note: (text: string) => void): Promise<string> {
+  note('Type the value, then Enter; it is not shown.');
+  const nowhere = new Writable({ write: (_chunk, _encoding, done) => done() });
+  const terminal = createInterface({ input: process.stdin, output: nowhere, terminal: true });
+  const interrupted = once(terminal, 'SIGINT').then(() => '');
+  try {
+    return await Promise.race([terminal.question(''), interrupted]);
+  } finally {
+    terminal.close();
+  }
 }
