@@ -61,7 +61,7 @@ async function runLoad(key) {
   let started = 0;
   let killed = 0;
   const worker = async () => {
-    while (started < CALLS) {
+    while (started < CALLS || killed < VICTIMS.length) {
       const index = (started += 1);
       const traceId = randomBytes(16).toString('hex');
       const [server, name, args] = index % 4 === 0 ? ['everything', 'echo', { message: `call ${index}` }] : ['stub', 'tool_1', { text: `call ${index}` }];

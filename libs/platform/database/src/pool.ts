@@ -23,6 +23,9 @@ export function createPool({ url, role, maxConnections = 4, onError }: PoolOptio
     options: `-c role=mcpgw_${role} -c search_path=${role}`,
   });
   pool.on('error', onError);
+  // A connection that breaks between two statements of a transaction tells so by an event; unheard, it would end the process.
+  // The next statement fails with the same cause, so there is nothing to do about it here.
+  pool.on('connect', (client) => client.on('error', () => {}));
   return pool;
 }
 
