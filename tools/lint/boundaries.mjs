@@ -38,7 +38,7 @@ function readProjects(root) {
   return manifest.workspaces
     .flatMap((pattern) => globSync(`${pattern}/package.json`, { cwd: root }))
     .map((file) => ({ directory: path.dirname(file), ...JSON.parse(readFileSync(path.join(root, file), 'utf8')) }))
-    .map(({ directory, name, nx, dependencies = {}, devDependencies = {} }) => ({ directory, name, type: nx?.tags?.find((tag) => tag.startsWith('type:')) ?? 'none', dependencies, devDependencies }));
+    .map(({ directory, name, nx, exports = {}, dependencies = {}, devDependencies = {} }) => ({ directory, name, exports, type: nx?.tags?.find((tag) => tag.startsWith('type:')) ?? 'none', dependencies, devDependencies }));
 }
 
 function readFiles(root, project) {
@@ -84,7 +84,7 @@ function importRules(file, { specifier, typeOnly, line }, byName) {
   if (BUILT_IN.test(specifier)) return found;
   const packageName = specifier.split('/').slice(0, specifier.startsWith('@') ? 2 : 1).join('/');
   const target = byName.get(packageName);
-  if (target && specifier !== packageName) at('deep-import', `imports ${specifier}; a project has one door, ${packageName}`);
+  if (target && !(`.${specifier.slice(packageName.length)}` in target.exports)) at('deep-import', `imports ${specifier}, which ${packageName} does not export`);
   if (target) {
     const allowed = [...(MAY_IMPORT[project.type] ?? []), ...(file.isSpec ? SPECS_MAY_IMPORT : [])];
     if (!allowed.includes(target.type)) at('floor', `${project.type} may not import ${target.type} (${packageName})`);

@@ -23,7 +23,7 @@ function plant(files, manifests = {}) {
   };
   write('package.json', JSON.stringify({ workspaces: ['apps/*', 'libs/contracts', 'libs/testing', 'libs/core/*', 'libs/platform/*', 'libs/features/*'] }));
   for (const [directory, { name, type, dependencies }] of Object.entries(projects)) {
-    write(`${directory}/package.json`, JSON.stringify({ name, nx: { tags: [`type:${type}`] }, dependencies: { ...dependencies, ...manifests[directory] } }));
+    write(`${directory}/package.json`, JSON.stringify({ name, exports: { '.': './src/index.ts' }, nx: { tags: [`type:${type}`] }, dependencies: { ...dependencies, ...manifests[directory] } }));
     write(`${directory}/src/index.ts`, 'export const here = 1;\n');
   }
   for (const [file, text] of Object.entries(files)) write(file, text);
@@ -72,5 +72,6 @@ test('test helpers are for specs', () => {
 test('a file of more than 400 lines, a path into another project, and an undeclared package are refused', () => {
   assert.deepEqual(plant({ 'libs/features/a/src/long.ts': '// line\n'.repeat(401) }), ['file-size libs/features/a/src/long.ts:402']);
   assert.deepEqual(plant({ 'libs/features/a/src/deep.ts': "import { here } from '../../b/src/index.js';\nexport { here };\n" }), ['deep-import libs/features/a/src/deep.ts:1']);
+  assert.deepEqual(plant({ 'libs/features/a/src/inner.ts': "import { here } from '@x/core-a/inner';\nexport { here };\n" }), ['deep-import libs/features/a/src/inner.ts:1']);
   assert.deepEqual(plant({ 'libs/features/a/src/more.ts': "import { z } from 'zod';\nexport { z };\n" }), ['undeclared libs/features/a/src/more.ts:1']);
 });

@@ -1,3 +1,5 @@
 import { endToEnd, startGatewaySystem } from '@mcpgw/testing';
 
-describe('the gateway as one process', () => endToEnd(startGatewaySystem));
+describe('the gateway as one process', () => {
+  endToEnd(startGatewaySystem);
+});

@@ -1,3 +1,5 @@
 import { outages, startServicesSystem } from '@mcpgw/testing';
 
-describe('seven processes with one of them away', () => outages(startServicesSystem));
+describe('seven processes with one of them away', () => {
+  outages(startServicesSystem);
+});

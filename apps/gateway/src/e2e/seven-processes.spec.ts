@@ -1,3 +1,5 @@
 import { endToEnd, startServicesSystem } from '@mcpgw/testing';
 
-describe('the gateway as seven processes on NATS', () => endToEnd(startServicesSystem));
+describe('the gateway as seven processes on NATS', () => {
+  endToEnd(startServicesSystem);
+});

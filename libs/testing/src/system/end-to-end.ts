@@ -133,7 +133,7 @@ export function endToEnd(open: () => Promise<System>): void {
       const abort = new AbortController();
       const call = client.callTool({ name: 'everything__trigger-long-running-operation', arguments: { duration: 30, steps: 30 } }, undefined, { signal: abort.signal });
       setTimeout(() => abort.abort('enough'), 300);
-      await expect(call).rejects.toThrow();
+      await expect(call).rejects.toThrow(/enough/);
       const entry = await logged('acme', (candidate) => candidate.target === 'trigger-long-running-operation' && candidate.outcome?.status === 'error');
       expect(entry.outcome?.code).toBe('cancelled');
     }, 30_000);
@@ -154,8 +154,8 @@ export function endToEnd(open: () => Promise<System>): void {
       expect(names).toEqual(expect.arrayContaining(['everything__get-sum', 'everything__echo', 'files__read_text_file', 'remote__echo']));
       expect(names).not.toContain('files__write_file');
       expect(names.filter((name) => name.startsWith('memory'))).toEqual([]);
-      await expect(client.callTool({ name: 'memory__read_graph', arguments: {} })).rejects.toThrow();
-      await expect(client.callTool({ name: 'files__write_file', arguments: { path: '/files/a', content: 'x' } })).rejects.toThrow();
+      await expect(client.callTool({ name: 'memory__read_graph', arguments: {} })).rejects.toThrow(/memory__read_graph/);
+      await expect(client.callTool({ name: 'files__write_file', arguments: { path: '/files/a', content: 'x' } })).rejects.toThrow(/files__write_file|writes none/);
       const entry = await logged('acme', (candidate) => candidate.phase === 'denied' && candidate.target === 'write_file');
       expect(entry).toMatchObject({ principal: { consumer: 'support' }, server: 'files' });
     }, 30_000);
@@ -173,7 +173,9 @@ export function endToEnd(open: () => Promise<System>): void {
 
     it('keeps organizations apart', async () => {
       const reply = await modern(mcp(), key('globex/agent'), 'tools/list');
-      expect((reply.message.result?.['tools'] as { name: string }[]).every((tool) => tool.name.startsWith('everything__'))).toBe(true);
+      const names = (reply.message.result?.['tools'] ?? []) as readonly { name: string }[];
+      expect(names.length).toBeGreaterThan(0);
+      expect(names.filter((tool) => !tool.name.startsWith('everything__'))).toEqual([]);
       expect((await modern(mcp(), key('globex/agent'), 'tools/call', { name: 'files__list_directory', arguments: { path: '/files' } })).message.error?.code).toBe(-32602);
     });
   });
