@@ -1,5 +1,6 @@
 // `npm run bench`: what the gateway costs, against the same upstream reached directly and through a bare byte proxy, in one run
-// on one machine. Everything is on: authentication, policy, limits, audit into Postgres, metering. `--short` for a quick look.
+// on one machine. Everything is on: authentication, policy, limits, audit into Postgres, metering. `--short` for a quick look,
+// `--profile DIR` to write a CPU profile of the gateway there.
 import { spawn } from 'node:child_process';
 import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
@@ -60,7 +61,8 @@ const request = (method, name, args) => ({ jsonrpc: '2.0', id: 1, method, params
 const headers = (key, method, name) => ({ authorization: `Bearer ${key}`, 'mcp-protocol-version': '2026-07-28', 'mcp-method': method, ...(name ? { 'mcp-name': name } : {}) });
 
 const ARGUMENTS = { text: 'x'.repeat(512), customer_id: 'customer-7' };
-const system = await startGatewaySystem();
+const profile = process.argv.indexOf('--profile');
+const system = await startGatewaySystem({}, profile < 0 ? [] : ['--cpu-prof', `--cpu-prof-dir=${path.resolve(process.argv[profile + 1])}`]);
 try {
   const stub = await start('stub-upstream.mjs', {});
   const large = await start('stub-upstream.mjs', { TOOLS: '2000' });

@@ -1,5 +1,5 @@
 import { endToEnd, startGatewaySystem } from '@mcpgw/testing';
 
 describe('the gateway as one process', () => {
-  endToEnd(startGatewaySystem);
+  endToEnd(() => startGatewaySystem());
 });

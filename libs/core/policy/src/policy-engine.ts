@@ -1,6 +1,7 @@
 import type { CompiledPolicy, Decision, DecisionRequest, PolicyAction, PolicyBundle } from '@mcpgw/contracts';
 import { digestOf } from './bundle.js';
 import { authorize, type CedarAnswer } from './cedar.js';
+import { Lru } from './lru.js';
 import { PreparsedSlices, type PreparsedLimits } from './preparsed-slices.js';
 import { projectArguments, type Projection } from './project-arguments.js';
 import * as reasons from './reasons.js';
@@ -8,6 +9,9 @@ import { SliceIndex, type Slice } from './slice-index.js';
 
 const DEFAULT_LIMITS: PreparsedLimits = { slices: 512, policies: 20_000 };
 const MAX_NAME_LENGTH = 8_192;
+/** Answers kept for each organization, and the longest input that is worth keeping one for. */
+const KEPT_ANSWERS = 4_096;
+const MAX_KEPT_INPUT = 512;
 
 interface Held {
   readonly digest: string;
@@ -16,7 +20,10 @@ interface Held {
   readonly index: SliceIndex;
   /** What constant slices decide, each asked of Cedar once. */
   readonly constant: WeakMap<Slice, CedarAnswer>;
-  readonly slices: WeakSet<Slice>;
+  /** What Cedar answered for the other slices, by everything that their policies read: slice, attributes, arguments. */
+  readonly answers: Lru<string, CedarAnswer>;
+  /** Slices asked about so far, numbered for the keys of `answers`. */
+  readonly slices: WeakMap<Slice, number>;
 }
 
 type Denial = { readonly ruleIds: readonly string[]; readonly reasons: reasons.Reasons };
@@ -29,6 +36,7 @@ type Denial = { readonly ruleIds: readonly string[]; readonly reasons: reasons.R
 export class PolicyEngine {
   private readonly held = new Map<string, Held>();
   private readonly preparsed: PreparsedSlices;
+  private lastNumber = 0;
 
   constructor(limits: PreparsedLimits = DEFAULT_LIMITS) {
     this.preparsed = new PreparsedSlices(limits);
@@ -43,7 +51,7 @@ export class PolicyEngine {
     const content = digestOf(JSON.stringify(bundle.policies));
     if (old?.content === content) return void this.held.set(bundle.organization, { ...old, digest });
     this.remove(bundle.organization);
-    this.held.set(bundle.organization, { digest, content, index: new SliceIndex(bundle.policies), constant: new WeakMap(), slices: new WeakSet() });
+    this.held.set(bundle.organization, { digest, content, index: new SliceIndex(bundle.policies), constant: new WeakMap(), answers: new Lru(KEPT_ANSWERS), slices: new WeakMap() });
   }
 
   /** The organization has no bundle any more: everything is denied. */
@@ -82,16 +90,32 @@ export class PolicyEngine {
     return deny(held.digest, explain(slice, request, answer));
   }
 
+  /**
+   * Cedar's answer, or the one it gave before to the same question. Sound because the question is all that policies can read:
+   * roles, action, server and target are in the slice, whose patterns they match; the rest is the projection. No policy reads
+   * the time, the consumer's name or anything of a session; one that did would have to be part of the key.
+   */
   private evaluate(held: Held, slice: Slice, request: DecisionRequest, projection: Extract<Projection, { ok: true }>): CedarAnswer | undefined {
     const known = held.constant.get(slice);
     if (known) return known;
+    const number = this.numberOf(held, slice);
+    const key = slice.constant ? undefined : `${number} ${JSON.stringify([projection.attributes, projection.arguments])}`;
+    const before = key === undefined ? undefined : held.answers.get(key);
+    if (before) return before;
     const slot = this.preparsed.slotOf(slice);
     if (slot === undefined) return undefined;
-    held.slices.add(slice);
     const { consumer, action, server, target } = request;
     const answer = authorize(slot, { consumer, action, server, target, roles: slice.roles, attributes: projection.attributes, arguments: projection.arguments });
-    if (slice.constant && answer) held.constant.set(slice, answer);
+    if (answer === undefined) return undefined;
+    if (key === undefined) held.constant.set(slice, answer);
+    else if (key.length <= MAX_KEPT_INPUT) held.answers.set(key, answer);
     return answer;
+  }
+
+  private numberOf(held: Held, slice: Slice): number {
+    let number = held.slices.get(slice);
+    if (number === undefined) held.slices.set(slice, (number = this.lastNumber += 1));
+    return number;
   }
 }
 

@@ -21,8 +21,20 @@ export function createLogger(service: string, options: { readonly logLevel: stri
   return logger;
 }
 
+const BATCH_BYTES = 8_192;
+const FLUSH_MS = 100;
+
+/** Written in the background and many lines at a time, or a slow disk would hold up calls; what is still in memory is written when the process exits. */
 function pinoDestination(file: string | undefined): ReturnType<typeof pino.destination> {
-  return file ? pino.destination({ dest: file, sync: false, append: true, mode: 0o600 }) : pino.destination({ dest: 2, sync: true });
+  const destination = pino.destination({ sync: false, minLength: BATCH_BYTES, periodicFlush: FLUSH_MS, ...(file ? { dest: file, append: true, mode: 0o600 } : { dest: 2 }) });
+  process.once('exit', () => {
+    try {
+      destination.flushSync();
+    } catch {
+      // not open yet, or the reader is gone: nobody is left to tell
+    }
+  });
+  return destination;
 }
 
 /** A logger that keeps nothing, for specs and tools. */

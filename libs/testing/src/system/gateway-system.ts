@@ -11,7 +11,7 @@ interface FirstRunFile {
 }
 
 /** `apps/gateway`: everything in one process, memory bus, embedded Postgres; free ports, a data folder of its own. */
-export async function startGatewaySystem(environment: NodeJS.ProcessEnv = {}): Promise<System> {
+export async function startGatewaySystem(environment: NodeJS.ProcessEnv = {}, nodeArguments: readonly string[] = []): Promise<System> {
   const directory = mkdtempSync(path.join(tmpdir(), 'mcpgw-system-'));
   const dataDir = path.join(directory, 'data');
   const settings = {
@@ -24,7 +24,7 @@ export async function startGatewaySystem(environment: NodeJS.ProcessEnv = {}): P
   };
   const children = new Map<string, Child>();
   const start = async (): Promise<FirstRunFile> => {
-    const child = Child.start('gateway', [process.execPath, '--enable-source-maps', path.join(WORKSPACE, 'apps/gateway/dist/main.js')], settings, directory);
+    const child = Child.start('gateway', [process.execPath, '--enable-source-maps', ...nodeArguments, path.join(WORKSPACE, 'apps/gateway/dist/main.js')], settings, directory);
     children.set('gateway', child);
     await until(
       'the gateway is ready',
