@@ -1,16 +1,14 @@
 import path from 'node:path';
-import { adminConfig, AdminModule } from '@mcpgw/feature-admin';
-import { auditConfig, AuditModule } from '@mcpgw/feature-audit';
-import { billingConfig, BillingModule } from '@mcpgw/feature-billing';
+import { MessageChannel } from 'node:worker_threads';
 import { edgeConfig, EdgeModule } from '@mcpgw/feature-edge';
-import { policyConfig, PolicyModule } from '@mcpgw/feature-policy';
-import { registryConfig, RegistryModule } from '@mcpgw/feature-registry';
 import { runnerConfig, RunnerModule } from '@mcpgw/feature-runner';
-import type { Bus } from '@mcpgw/platform-bus';
+import { ThreadBus, type Bus } from '@mcpgw/platform-bus';
 import { migrateWhenReachable, startEmbeddedPostgres } from '@mcpgw/platform-database';
-import { createContext, loadConfig, openBus, startService, startTelemetry, type CommonConfig, type Logger, type RunningService, type ServiceBlueprint, type ServiceName } from '@mcpgw/platform-runtime';
+import { loadConfig, openBus, startTelemetry, type CommonConfig, type Logger, type RunningService, type ServiceBlueprint, type ServiceName } from '@mcpgw/platform-runtime';
+import { startBackOffice } from './back-office-thread.js';
 import { claimDataDirectory } from './data-directory.js';
 import { gatewayProcessConfig, type GatewayProcessConfig } from './gateway.config.js';
+import { startServices, undoAll, type Undo } from './start-services.js';
 
 export interface RunningGateway {
   readonly config: GatewayProcessConfig;
@@ -22,42 +20,47 @@ export interface RunningGateway {
   close(): Promise<void>;
 }
 
-type Undo = () => Promise<void> | void;
-
 /**
- * All seven services in this process: the same modules as in processes of their own, on the memory bus (or NATS when
- * configured) and the embedded Postgres (or the one that is configured). What was started is stopped in reverse order,
- * also when a later step fails.
+ * All seven services in this process: the same modules as in processes of their own, on the embedded Postgres (or the one that
+ * is configured) and a bus in memory (or NATS when configured). The edge and the runner have this thread, which starts the
+ * sandboxes (they end with the thread that started them); the others share a second one. What was started is stopped in
+ * reverse order, also when a later step fails: the edge first, the database last.
  */
 export async function startGateway(common: CommonConfig, logger: Logger, signal: AbortSignal): Promise<RunningGateway> {
   const undo: Undo[] = [];
-  const close = async (): Promise<void> => {
-    for (const step of undo.splice(0).reverse()) await step();
-  };
   try {
     const config = loadConfig(gatewayProcessConfig);
     undo.push(claimDataDirectory(common.dataDir));
     const databaseUrl = common.databaseUrl ?? (await embeddedDatabase(common, config, logger, undo));
     const applied = await migrateWhenReachable(databaseUrl, (message) => logger.warn({}, message), signal);
     if (applied.length > 0) logger.info({ applied }, 'the database schema is up to date');
-    const bus = await openBus(common, 'gateway', logger, signal);
+    const { bus, farEnd } = await openBothEnds(common, logger, signal);
     undo.push(() => bus.close());
+    const backOffice = startBackOffice({ databaseUrl, adminSocket: config.adminSocket }, farEnd, logger);
+    undo.push(() => backOffice.close());
     const services = new Map<ServiceName, RunningService>();
     const telemetry = await startTelemetry({
       service: 'gateway',
       host: common.metricsHost,
-      port: common.metricsPort, allowedHosts: common.metricsAllowedHosts,
+      port: common.metricsPort,
+      allowedHosts: common.metricsAllowedHosts,
       otlpEndpoint: common.otlpEndpoint,
-      healths: () => [...services.values()].map((service) => service.health),
+      statuses: () => [...backOffice.statuses(), ...[...services.values()].map((service) => service.health.status())],
       logger,
     });
     undo.push(() => telemetry.close());
-    await startServices(common, blueprints(databaseUrl, common, config), bus, logger, services, undo);
-    return { config, bus, edgeUrl: services.get('edge')?.url, adminUrl: services.get('admin')?.url, metricsUrl: telemetry.url, close };
+    const [{ adminUrl }] = await Promise.all([backOffice.up, startServices(common, frontServices(common, config), bus, logger, services, undo)]);
+    return { config, bus, edgeUrl: services.get('edge')?.url, adminUrl, metricsUrl: telemetry.url, close: () => undoAll(undo) };
   } catch (error) {
-    await close();
+    await undoAll(undo);
     throw error;
   }
+}
+
+async function openBothEnds(common: CommonConfig, logger: Logger, signal: AbortSignal): Promise<{ bus: Bus; farEnd: MessageChannel['port2'] | undefined }> {
+  if (common.natsUrl) return { bus: await openBus(common, 'gateway', logger, signal), farEnd: undefined };
+  const { port1, port2 } = new MessageChannel();
+  return { bus: new ThreadBus(port1, (error, subject) => logger.error({ err: error, subject }, 'a message handler failed')), farEnd: port2 };
 }
 
 async function embeddedDatabase(common: CommonConfig, config: GatewayProcessConfig, logger: Logger, undo: Undo[]): Promise<string> {
@@ -73,34 +76,11 @@ async function embeddedDatabase(common: CommonConfig, config: GatewayProcessConf
   return postgres.url;
 }
 
-/** In the order they start; they stop the other way round: the edge first, then those that take what it still hands over. */
-function blueprints(databaseUrl: string, common: CommonConfig, { edgeSocket, adminSocket }: GatewayProcessConfig): ReadonlyMap<ServiceName, ServiceBlueprint> {
+/** The edge is the last to start and the first to stop: it drains while those that take its entries still run. */
+function frontServices(common: CommonConfig, { edgeSocket }: GatewayProcessConfig): ReadonlyMap<ServiceName, ServiceBlueprint> {
   const edge = loadConfig(edgeConfig);
-  const admin = loadConfig(adminConfig);
   return new Map<ServiceName, ServiceBlueprint>([
-    ['registry', { module: RegistryModule.forRoot(loadConfig(registryConfig, { databaseUrl })) }],
-    ['audit', { module: AuditModule.forRoot(loadConfig(auditConfig, { databaseUrl })) }],
-    ['billing', { module: BillingModule.forRoot(loadConfig(billingConfig, { databaseUrl })) }],
-    ['policy', { module: PolicyModule.forRoot(loadConfig(policyConfig)) }],
     ['runner', { module: RunnerModule.forRoot({ ...loadConfig(runnerConfig), dataDir: common.dataDir, keysDir: common.keysDir }) }],
-    ['admin', { module: AdminModule.forRoot(admin), listen: { host: admin.adminHost, port: admin.adminPort, socketPath: adminSocket, bodyLimit: admin.adminMaxBodyBytes } }],
     ['edge', { module: EdgeModule.forRoot(edge), listen: { host: edge.edgeHost, port: edge.edgePort, socketPath: edgeSocket, bodyLimit: edge.maxBodyBytes } }],
   ]);
-}
-
-async function startServices(common: CommonConfig, wanted: ReadonlyMap<ServiceName, ServiceBlueprint>, bus: Bus, logger: Logger, running: Map<ServiceName, RunningService>, undo: Undo[]): Promise<void> {
-  for (const [name, { module, listen }] of wanted) {
-    const service = await startService(createContext(name, bus, logger, common), module, listen).catch((error: unknown) => {
-      throw portTaken(error, name) ?? error;
-    });
-    running.set(name, service);
-    undo.push(() => service.close());
-  }
-}
-
-function portTaken(error: unknown, name: ServiceName): Error | undefined {
-  const { code, port } = error as { code?: string; port?: number };
-  if (code !== 'EADDRINUSE') return undefined;
-  const variable = `MCPGW_${name.toUpperCase()}_PORT`;
-  return new Error(`The port ${port ?? ''} of the ${name} service is taken by another program. Stop that program, or set ${variable} to another port (0: any free one).`, { cause: error });
 }

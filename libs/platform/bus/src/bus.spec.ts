@@ -1,9 +1,11 @@
+import { MessageChannel } from 'node:worker_threads';
 import { event, rpc } from '@mcpgw/contracts';
 import { busContract, startNatsServer, until, type BusPair, type NatsServer } from '@mcpgw/testing';
 import { z } from 'zod';
 import type { Bus } from './bus.js';
 import { MemoryBus } from './memory-bus.js';
 import { connectNatsBus } from './nats-bus.js';
+import { ThreadBus } from './thread-bus.js';
 
 const echo = rpc({ subject: 'echo.v1.say', request: z.object({ text: z.string() }), reply: z.object({ text: z.string() }), timeoutMs: 2_000 });
 const flush = rpc({ subject: 'flush.v1.now', request: z.object({}), reply: z.object({}) });
@@ -14,6 +16,26 @@ describe('memory driver', () => {
   busContract(async (): Promise<BusPair> => {
     const bus = new MemoryBus();
     return { caller: bus, server: bus, settled: async () => {}, close: () => bus.close() };
+  });
+});
+
+describe('thread driver', () => {
+  busContract(async (): Promise<BusPair> => {
+    const { port1, port2 } = new MessageChannel();
+    const [caller, server] = [new ThreadBus(port1), new ThreadBus(port2)];
+    const turn = rpc({ subject: 'turn.v1.over', request: z.object({}), reply: z.object({}) });
+    const subscription = caller.handle(turn, async () => ({}));
+    await until('the ends know each other', () => server.request(turn, {}));
+    return {
+      caller,
+      server,
+      // Messages keep their order: the answer to this one comes after everything the server said before.
+      settled: async () => void (await server.request(turn, {})),
+      close: async () => {
+        await subscription.close();
+        await Promise.all([caller.close(), server.close()]);
+      },
+    };
   });
 });
 

@@ -21,11 +21,19 @@ export class MemoryBus implements Bus {
   async request<Request, Reply>(message: Rpc<Request, Reply>, payload: Request, options: RequestOptions = {}): Promise<Reply> {
     const subject = subjectOf(message, options.to);
     const text = encodePayload(message.request, payload, subject);
+    const reply = await withDeadline(this.answerText(subject, text), subject, options.timeoutMs ?? message.timeoutMs, options.signal);
+    return decodeReply(message, reply);
+  }
+
+  handles(subject: string): boolean {
+    return (this.handlers.get(subject)?.length ?? 0) > 0;
+  }
+
+  /** The reply's text to a request's text. Rejects with `unavailable` when nobody handles the subject. */
+  async answerText(subject: string, text: string): Promise<string> {
     const candidates = this.handlers.get(subject);
     if (this.closed || !candidates || candidates.length === 0) throw new GatewayError('unavailable', `No service answers ${subject}. Is it running?`);
-    const handler = candidates[this.turn++ % candidates.length] as Handler;
-    const reply = await withDeadline(handler(text), subject, options.timeoutMs ?? message.timeoutMs, options.signal);
-    return decodeReply(message, reply);
+    return (candidates[this.turn++ % candidates.length] as Handler)(text);
   }
 
   handle<Request, Reply>(message: Rpc<Request, Reply>, handler: (payload: Request) => Promise<Reply>, options: HandleOptions = {}): Subscription {
@@ -50,7 +58,10 @@ export class MemoryBus implements Bus {
   publish<Payload>(message: EventMessage<Payload>, payload: Payload, options: { readonly to?: string } = {}): void {
     if (this.closed) return;
     const subject = subjectOf(message, options.to);
-    const text = encodePayload(message.payload, payload, subject);
+    this.deliverText(subject, encodePayload(message.payload, payload, subject));
+  }
+
+  deliverText(subject: string, text: string): void {
     for (const listener of this.listeners.get(subject) ?? []) queueMicrotask(() => listener(text));
   }
 

@@ -34,7 +34,7 @@ export async function runService<Shape extends z.ZodRawShape>(
     if (process.argv.includes('--check')) return undefined;
     const bus = await openBus(common, name, logger, signal);
     const context = createContext(name, bus, logger, common);
-    const telemetry = await startTelemetry({ service: name, host: common.metricsHost, port: common.metricsPort, allowedHosts: common.metricsAllowedHosts, otlpEndpoint: common.otlpEndpoint, healths: () => [context.health], logger });
+    const telemetry = await startTelemetry({ service: name, host: common.metricsHost, port: common.metricsPort, allowedHosts: common.metricsAllowedHosts, otlpEndpoint: common.otlpEndpoint, statuses: () => [context.health.status()], logger });
     await prepare?.(config, logger, signal);
     const { module, listen } = compose(config, common);
     const running = await startService(context, module, listen);

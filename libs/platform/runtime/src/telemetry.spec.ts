@@ -8,7 +8,7 @@ describe('the metrics port', () => {
   const health = new Health('edge', 'edge-1', new Date(0));
   let telemetry: Telemetry;
   beforeAll(async () => {
-    telemetry = await startTelemetry({ service: 'edge', host: '127.0.0.1', port: 0, allowedHosts: ['metrics.test'], otlpEndpoint: undefined, healths: () => [health], logger: silentLogger });
+    telemetry = await startTelemetry({ service: 'edge', host: '127.0.0.1', port: 0, allowedHosts: ['metrics.test'], otlpEndpoint: undefined, statuses: () => [health.status()], logger: silentLogger });
   });
   afterAll(() => telemetry.close());
 

@@ -1,12 +1,12 @@
 import { createServer, type Server } from 'node:http';
 import { isIP } from 'node:net';
+import type { ServiceStatus } from '@mcpgw/contracts';
 import { metrics, trace } from '@opentelemetry/api';
 import { OTLPTraceExporter } from '@opentelemetry/exporter-trace-otlp-http';
 import { PrometheusExporter } from '@opentelemetry/exporter-prometheus';
 import { resourceFromAttributes } from '@opentelemetry/resources';
 import { AggregationType, MeterProvider } from '@opentelemetry/sdk-metrics';
 import { BatchSpanProcessor, TracerProvider } from '@opentelemetry/sdk-trace';
-import type { Health } from './health.js';
 import type { Logger } from './logger.js';
 
 /** Buckets in seconds that the MCP semantic conventions ask for. */
@@ -26,7 +26,7 @@ export interface TelemetryOptions {
   /** OTLP/HTTP collector, `http://host:4318`; none: no traces are made. */
   readonly otlpEndpoint: string | undefined;
   /** Asked at each request: services may come later than the port. */
-  readonly healths: () => readonly Health[];
+  readonly statuses: () => readonly ServiceStatus[];
   readonly logger: Logger;
 }
 
@@ -48,7 +48,7 @@ export async function startTelemetry(options: TelemetryOptions): Promise<Telemet
     if (path === '/metrics') return exporter.getMetricsRequestHandler(request, response);
     if (path === '/healthz') return void response.writeHead(200, { 'content-type': 'application/json' }).end('{"alive":true}\n');
     if (path !== '/readyz') return void response.writeHead(404).end();
-    const statuses = options.healths().map((health) => health.status());
+    const statuses = options.statuses();
     const ready = statuses.length > 0 && statuses.every((status) => status.ready);
     const problems = statuses.flatMap((status) => status.problems.map((problem) => ({ service: status.service, ...problem })));
     response.writeHead(ready ? 200 : 503, { 'content-type': 'application/json' }).end(`${JSON.stringify({ ready, problems })}\n`);

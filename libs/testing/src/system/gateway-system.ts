@@ -30,7 +30,7 @@ export async function startGatewaySystem(environment: NodeJS.ProcessEnv = {}, no
       'the gateway is ready',
       () => {
         if (!child.running()) throw new Error(`The gateway ended:\n${child.log()}`);
-        return child.log().includes('"the gateway is up"');
+        return child.log().includes('MCP Gateway is ready');
       },
       60_000,
     );
