@@ -42,6 +42,17 @@ describe('canonicalize', () => {
     expect(canonicalize({ b: 1, a: undefined, c: [undefined] })).toBe('{"b":1,"c":[null]}');
   });
 
+  it.each([2, 32, 33, 200])('sorts %i names by their UTF-16 code units, in whatever order they were set', (count) => {
+    fc.assert(
+      fc.property(fc.uniqueArray(fc.string({ unit: 'grapheme', maxLength: 40 }), { minLength: count, maxLength: count }), (names) => {
+        const value = Object.fromEntries(names.map((name, index) => [name, index]));
+        const expected = [...names].sort().map((name) => `${JSON.stringify(name)}:${value[name]}`);
+        expect(canonicalize(value)).toBe(`{${expected.join(',')}}`);
+      }),
+      { numRuns: 50 },
+    );
+  });
+
   it('keeps the value and forgets the order of properties', () => {
     fc.assert(
       fc.property(fc.jsonValue(), (value) => {
