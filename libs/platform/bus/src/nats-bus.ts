@@ -4,11 +4,12 @@ import type { Bus, HandleOptions, RequestOptions, Subscription } from './bus.js'
 import { decodeReply, encodeFault, encodePayload, subjectOf } from './codec.js';
 import { withDeadline } from './deadline.js';
 import { answer, deliver } from './memory-bus.js';
+import { parseNatsAddress } from './nats-address.js';
 
 const text = StringCodec();
 
 export interface NatsBusOptions {
-  /** `nats://host:port`, several joined by commas. */
+  /** `nats://user:password@host:port`, several joined by commas; see parseNatsAddress. */
   readonly url: string;
   /** Shown in the server's connection list. */
   readonly name: string;
@@ -23,16 +24,17 @@ const SAY_EVERY_MS = 5_000;
 
 /** Connects, however long it takes for the server to be there; rejects only when `signal` is aborted. Reconnects for ever. */
 export async function connectNatsBus(options: NatsBusOptions): Promise<Bus> {
+  const { connect: address, shown } = parseNatsAddress(options.url);
   let saidAt = 0;
   for (;;) {
     options.signal?.throwIfAborted();
     try {
-      const connection = await connect({ servers: options.url.split(','), name: options.name, maxReconnectAttempts: -1, reconnectTimeWait: RETRY_MS, timeout: 5_000, pingInterval: 10_000, maxPingOut: 2 });
-      return new NatsBus(connection, options);
+      const connection = await connect({ ...address, name: options.name, maxReconnectAttempts: -1, reconnectTimeWait: RETRY_MS, timeout: 5_000, pingInterval: 10_000, maxPingOut: 2 });
+      return new NatsBus(connection, shown, options);
     } catch (error) {
       if (Date.now() - saidAt >= SAY_EVERY_MS) {
         saidAt = Date.now();
-        options.onWaiting(`Waiting for NATS at ${options.url}: ${error instanceof Error ? error.message : String(error)}. Start nats-server there, or set MCPGW_NATS_URL.`);
+        options.onWaiting(`Waiting for NATS at ${shown}: ${error instanceof Error ? error.message : String(error)}. Start nats-server there, or set MCPGW_NATS_URL.`);
       }
       await new Promise((resolve) => setTimeout(resolve, RETRY_MS));
     }
@@ -46,6 +48,7 @@ class NatsBus implements Bus {
 
   constructor(
     private readonly connection: NatsConnection,
+    private readonly shown: string,
     private readonly options: NatsBusOptions,
   ) {
     void this.watch();
@@ -149,7 +152,7 @@ class NatsBus implements Bus {
   private async watch(): Promise<void> {
     for await (const status of this.connection.status()) {
       if (status.type === Events.Disconnect) {
-        this.lost = `The connection to NATS at ${this.options.url} is lost; reconnecting.`;
+        this.lost = `The connection to NATS at ${this.shown} is lost; reconnecting.`;
         for (const give of this.underWay) give();
       }
       if (status.type === Events.Reconnect) {
