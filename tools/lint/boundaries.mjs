@@ -98,9 +98,9 @@ function importRules(file, { specifier, typeOnly, line }, byName) {
   return found;
 }
 
-/** Circles of value imports between files, followed through packages' doors. Types vanish at run time and may point back. */
+/** Circles between files, of types too, followed through packages' doors. */
 function fileCircles(files, byPath, byName) {
-  const edges = new Map(files.map((file) => [file.path, file.imports.filter((entry) => !entry.typeOnly).map((entry) => resolveFile(file, entry.specifier, byName)).filter((target) => byPath.has(target))]));
+  const edges = new Map(files.map((file) => [file.path, file.imports.map((entry) => resolveFile(file, entry.specifier, byName)).filter((target) => byPath.has(target))]));
   return circles(edges).map((circle) => ({ where: `${circle[0]}:1`, rule: 'circle', message: `imports itself: ${[...circle, circle[0]].join(' -> ')}` }));
 }
 

@@ -2,14 +2,8 @@ import { CliError } from '../cli-error.js';
 import type { Connection } from '../gateway/connection.js';
 import { agentFor, describeEndpoint, request, type Endpoint } from '../gateway/endpoint.js';
 import { aboutServer, gatewayStatus } from '../gateway/status.js';
+import type { Hop } from './hop.js';
 import { checkBubblewrap, checkDataDirectory, checkNode } from './machine.js';
-
-export interface Hop {
-  readonly hop: string;
-  readonly state: 'ok' | 'failed' | 'skipped';
-  readonly detail: string;
-  readonly fix?: string;
-}
 
 const PROBE_MS = 3_000;
 const LIST_MS = 15_000;

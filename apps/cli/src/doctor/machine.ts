@@ -2,7 +2,7 @@ import { execFile } from 'node:child_process';
 import { statSync } from 'node:fs';
 import path from 'node:path';
 import { promisify } from 'node:util';
-import type { Hop } from './diagnose.js';
+import type { Hop } from './hop.js';
 
 const run = promisify(execFile);
 const NEEDED_NODE = 24;
