@@ -1,6 +1,7 @@
 import type { Command } from 'commander';
 import { EXIT } from '../cli-error.js';
-import { diagnose, type Hop } from '../doctor/diagnose.js';
+import { diagnose } from '../doctor/diagnose.js';
+import type { Hop } from '../doctor/hop.js';
 import { aboutServer, gatewayStatus, type GatewayStatus } from '../gateway/status.js';
 import { table } from '../output/table.js';
 import { examples, perform } from '../perform.js';

@@ -1,6 +1,8 @@
 /** The `capacity` values used last. What is pushed out is handed to `onEvict`. */
 export class Lru<Key, Value> {
   private readonly entries = new Map<Key, Value>();
+  /** The key used last, when it is known: it needs no moving. */
+  private newest: Key | undefined;
 
   constructor(
     private readonly capacity: number,
@@ -13,15 +15,17 @@ export class Lru<Key, Value> {
 
   get(key: Key): Value | undefined {
     const value = this.entries.get(key);
-    if (value === undefined) return undefined;
+    if (value === undefined || key === this.newest) return value;
     this.entries.delete(key);
     this.entries.set(key, value);
+    this.newest = key;
     return value;
   }
 
   set(key: Key, value: Value): void {
     this.entries.delete(key);
     this.entries.set(key, value);
+    this.newest = key;
     if (this.entries.size > this.capacity) this.evictOldest();
   }
 

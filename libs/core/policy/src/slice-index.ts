@@ -25,6 +25,15 @@ interface RoleIndex {
   readonly byPattern: Map<string, { readonly matches: (server: string) => boolean; readonly entries: Indexed[] }>;
 }
 
+/** A question and its answer. */
+interface Lookup {
+  readonly roles: readonly string[];
+  readonly action: PolicyAction;
+  readonly server: string;
+  readonly target: string;
+  readonly slice: Slice;
+}
+
 const REMEMBERED_LOOKUPS = 4_096;
 const REMEMBERED_SLICES = 1_024;
 /** Longer keys (resource URIs, odd role lists) are looked up each time, so that a caller can't fill the memory with them. */
@@ -38,12 +47,22 @@ export class SliceIndex {
   private readonly roles = new Map<string, RoleIndex>();
   private readonly lookups = new Lru<string, Slice>(REMEMBERED_LOOKUPS);
   private readonly slices = new Lru<string, Slice>(REMEMBERED_SLICES);
+  /** A call asks twice: whether it may ever be, then whether it may be now. Comparing is cheaper than making a key. */
+  private latest: Lookup | undefined;
 
   constructor(policies: readonly CompiledPolicy[]) {
     policies.forEach((policy, position) => this.add({ position, policy, matchesTarget: globMatcher(policy.targetPattern) }));
   }
 
   sliceFor(roles: readonly string[], action: PolicyAction, server: string, target: string): Slice {
+    const { latest } = this;
+    if (latest?.target === target && latest.server === server && latest.action === action && isSame(latest.roles, roles)) return latest.slice;
+    const slice = this.lookUp(roles, action, server, target);
+    this.latest = { roles: [...roles], action, server, target, slice };
+    return slice;
+  }
+
+  private lookUp(roles: readonly string[], action: PolicyAction, server: string, target: string): Slice {
     const key = JSON.stringify([action, server, target, ...roles]);
     const known = this.lookups.get(key);
     if (known) return known;
@@ -78,6 +97,10 @@ export class SliceIndex {
     this.slices.set(key, slice);
     return slice;
   }
+}
+
+function isSame(one: readonly string[], other: readonly string[]): boolean {
+  return one.length === other.length && one.every((role, index) => role === other[index]);
 }
 
 function toSlice(policies: readonly CompiledPolicy[]): Slice {

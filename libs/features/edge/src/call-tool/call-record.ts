@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto';
+import { hash } from 'node:crypto';
 import { OPERATOR_LOG, type AuditEntry, type CallId, type EntryId, type Era, type OrganizationName } from '@mcpgw/contracts';
 import type { RequestId } from '@mcpgw/core-mcp-wire';
 import { uuid7, type Clock } from '@mcpgw/platform-runtime';
@@ -53,32 +53,41 @@ export class CallRecord {
   }
 
   outcome(status: Outcome['status'], code: string | undefined, bytes: number, resultText?: string): Outcome {
-    return {
-      status,
-      ...(code === undefined ? {} : { code }),
-      bytes,
-      durationUs: Math.round(this.clock.monotonicUs() - this.startedUs),
-      ...(this.upstreamUs === undefined ? {} : { upstreamUs: Math.round(this.upstreamUs) }),
-      ...(resultText === undefined ? {} : { resultDigest: createHash('sha256').update(resultText).digest('hex') }),
-    };
+    const outcome: Outcome = { status, bytes, durationUs: Math.round(this.clock.monotonicUs() - this.startedUs) };
+    if (code !== undefined) outcome.code = code;
+    if (this.upstreamUs !== undefined) outcome.upstreamUs = Math.round(this.upstreamUs);
+    if (resultText !== undefined) outcome.resultDigest = hash('sha256', resultText, 'hex');
+    return outcome;
   }
 
+  /** Members that are unknown are left out: canonical JSON has no `undefined`. Filled one by one, because every call comes here twice. */
   draft(phase: EntryDraft['phase'], outcome?: Outcome, intentId?: EntryId): EntryDraft {
-    const { principal, wanted } = this;
-    return {
-      callId: this.callId,
-      ...(intentId === undefined ? {} : { intentId }),
-      phase,
-      organization: this.organization,
-      ...(principal === undefined ? {} : { principal: who(principal) }),
-      client: defined({ address: this.address, era: this.era, protocolVersion: this.protocolVersion, name: this.clientName?.slice(0, MAX_NAME_CHARACTERS) }),
-      method: this.method.slice(0, MAX_METHOD_CHARACTERS),
-      ...(wanted === undefined ? {} : { server: wanted.destination.server.config.name, serverRevision: wanted.destination.server.revision, target: wanted.destination.target }),
-      request: { bytes: this.requestBytes, ...(this.argumentsHmac === undefined ? {} : { argumentsHmac: this.argumentsHmac }) },
-      ...(this.decision === undefined ? {} : { decision: this.decision }),
-      ...(outcome === undefined ? {} : { outcome }),
-      ...defined({ route: this.route?.slice(0, MAX_NAME_CHARACTERS), traceId: this.traceId() }),
-    };
+    const { wanted } = this;
+    const request: EntryDraft['request'] = { bytes: this.requestBytes };
+    if (this.argumentsHmac !== undefined) request.argumentsHmac = this.argumentsHmac;
+    const draft: EntryDraft = { callId: this.callId, phase, organization: this.organization, client: this.client(), method: this.method.slice(0, MAX_METHOD_CHARACTERS), request };
+    if (intentId !== undefined) draft.intentId = intentId;
+    if (this.principal !== undefined) draft.principal = who(this.principal);
+    if (wanted !== undefined) {
+      draft.server = wanted.destination.server.config.name;
+      draft.serverRevision = wanted.destination.server.revision;
+      draft.target = wanted.destination.target;
+    }
+    if (this.decision !== undefined) draft.decision = this.decision;
+    if (outcome !== undefined) draft.outcome = outcome;
+    if (this.route !== undefined) draft.route = this.route.slice(0, MAX_NAME_CHARACTERS);
+    const traceId = this.traceId();
+    if (traceId !== undefined) draft.traceId = traceId;
+    return draft;
+  }
+
+  private client(): EntryDraft['client'] {
+    const client: EntryDraft['client'] = {};
+    if (this.address !== undefined) client.address = this.address;
+    if (this.era !== undefined) client.era = this.era;
+    if (this.protocolVersion !== undefined) client.protocolVersion = this.protocolVersion;
+    if (this.clientName !== undefined) client.name = this.clientName.slice(0, MAX_NAME_CHARACTERS);
+    return client;
   }
 
   /** The one line that the log gets. */
@@ -108,10 +117,8 @@ export class CallRecord {
 }
 
 function who({ consumer, user, keyId, roles }: Principal): NonNullable<AuditEntry['principal']> {
-  return { consumer, ...(user === undefined ? {} : { user }), ...(keyId === undefined ? {} : { keyId }), roles: [...roles] };
-}
-
-/** Without the members that are undefined: canonical JSON has no such thing. */
-function defined<T extends object>(value: T): { [Key in keyof T]: Exclude<T[Key], undefined> } {
-  return Object.fromEntries(Object.entries(value).filter(([, member]) => member !== undefined)) as { [Key in keyof T]: Exclude<T[Key], undefined> };
+  const said: NonNullable<AuditEntry['principal']> = { consumer, roles: [...roles] };
+  if (user !== undefined) said.user = user;
+  if (keyId !== undefined) said.keyId = keyId;
+  return said;
 }

@@ -1,5 +1,5 @@
 import { Injectable } from '@nestjs/common';
-import { metrics, ROOT_CONTEXT, SpanKind, SpanStatusCode, trace, TraceFlags, type Attributes } from '@opentelemetry/api';
+import { metrics, ProxyTracerProvider, ROOT_CONTEXT, SpanKind, SpanStatusCode, trace, TraceFlags, type Attributes, type Tracer } from '@opentelemetry/api';
 import type { CallRecord, Outcome } from './call-record.js';
 
 /**
@@ -10,7 +10,7 @@ import type { CallRecord, Outcome } from './call-record.js';
 export class CallTelemetry {
   private readonly duration = metrics.getMeter('mcpgw').createHistogram('mcp.server.operation.duration', { unit: 's', description: 'How long requests took, upstream included' });
   private readonly added = metrics.getMeter('mcpgw').createHistogram('mcpgw.added.duration', { unit: 's', description: 'What of it the gateway itself took' });
-  private readonly tracer = trace.getTracer('mcpgw');
+  private known: Tracer | undefined;
 
   observe(record: CallRecord, outcome: Outcome, now: number): void {
     const { wanted, upstreamUs } = record;
@@ -20,16 +20,23 @@ export class CallTelemetry {
     if (outcome.status !== 'ok') attributes['error.type'] = outcome.status === 'tool_error' ? 'tool_error' : (outcome.code ?? '_OTHER');
     this.duration.record(outcome.durationUs / 1e6, attributes);
     if (upstreamUs !== undefined) this.added.record(Math.max(0, outcome.durationUs - upstreamUs) / 1e6, attributes);
-    this.span(record, outcome, attributes, now);
+    const { tracer } = this;
+    if (tracer !== undefined) span(tracer, record, outcome, attributes, now);
   }
 
-  /** A SERVER span whose parent is the caller's, as `_meta.traceparent` says (SEP-414). Made afterwards: its times are known. */
-  private span(record: CallRecord, outcome: Outcome, attributes: Attributes, now: number): void {
-    const parent = record.traceparent === undefined ? ROOT_CONTEXT : trace.setSpanContext(ROOT_CONTEXT, { traceId: record.traceparent.slice(3, 35), spanId: record.traceparent.slice(36, 52), traceFlags: TraceFlags.SAMPLED, isRemote: true });
-    const tool = attributes['gen_ai.tool.name'];
-    const name = typeof tool === 'string' ? `${record.method} ${tool}` : String(attributes['mcp.method.name']);
-    const span = this.tracer.startSpan(name, { kind: SpanKind.SERVER, attributes: { ...attributes, 'mcpgw.call.id': record.callId, ...(typeof tool === 'string' ? { 'gen_ai.operation.name': 'execute_tool' } : {}) }, startTime: now - outcome.durationUs / 1_000 }, parent);
-    if (outcome.status !== 'ok') span.setStatus({ code: SpanStatusCode.ERROR });
-    span.end(now);
+  /** `undefined` while this process makes no traces: then no span is put together, only to be thrown away. */
+  private get tracer(): Tracer | undefined {
+    const provider = trace.getTracerProvider();
+    return (this.known ??= provider instanceof ProxyTracerProvider ? provider.getDelegateTracer('mcpgw') : provider.getTracer('mcpgw'));
   }
+}
+
+/** A SERVER span whose parent is the caller's, as `_meta.traceparent` says (SEP-414). Made afterwards: its times are known. */
+function span(tracer: Tracer, record: CallRecord, outcome: Outcome, attributes: Attributes, now: number): void {
+  const parent = record.traceparent === undefined ? ROOT_CONTEXT : trace.setSpanContext(ROOT_CONTEXT, { traceId: record.traceparent.slice(3, 35), spanId: record.traceparent.slice(36, 52), traceFlags: TraceFlags.SAMPLED, isRemote: true });
+  const tool = attributes['gen_ai.tool.name'];
+  const name = typeof tool === 'string' ? `${record.method} ${tool}` : String(attributes['mcp.method.name']);
+  const made = tracer.startSpan(name, { kind: SpanKind.SERVER, attributes: { ...attributes, 'mcpgw.call.id': record.callId, ...(typeof tool === 'string' ? { 'gen_ai.operation.name': 'execute_tool' } : {}) }, startTime: now - outcome.durationUs / 1_000 }, parent);
+  if (outcome.status !== 'ok') made.setStatus({ code: SpanStatusCode.ERROR });
+  made.end(now);
 }

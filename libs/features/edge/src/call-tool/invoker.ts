@@ -30,8 +30,9 @@ export class Invoker {
   ) {}
 
   async invoke({ exchange, record, admitted, method, wanted, key }: Invocation): Promise<UpstreamReply> {
-    const call = this.running.begin(exchange.signal, key);
+    const call = this.running.begin(key);
     if (!call) throw new GatewayError('unavailable', 'The gateway has as many calls under way as it may. Try again.');
+    exchange.whenGone(call.abort);
     const startedUs = this.clock.monotonicUs();
     const { server } = wanted.destination;
     exchange.expectDelay();

@@ -86,8 +86,9 @@ export class Journal {
   }
 
   private line(record: CallRecord, http: number, outcome: Outcome, fault?: GatewayError): void {
-    const fields = { ...record.summary(http, outcome), ...(fault === undefined ? {} : { problem: fault.message, err: fault.cause }) };
-    this.logger[fault === undefined ? 'info' : ERRORS[fault.code].level](fields, 'request');
+    const summary = record.summary(http, outcome);
+    if (fault === undefined) this.logger.info(summary, 'request');
+    else this.logger[ERRORS[fault.code].level]({ ...summary, problem: fault.message, err: fault.cause }, 'request');
     this.telemetry.observe(record, outcome, this.clock.now());
   }
 }

@@ -12,19 +12,16 @@ export class RunningCalls {
     return this.calls.size;
   }
 
-  /** The controller of a new call, aborted too when `signal` is; `undefined` at the bound. `request` names it for `cancel`. */
-  begin(signal: AbortSignal, request: string | undefined): { readonly signal: AbortSignal; end(): void } | undefined {
+  /** A new call: the signal that stops it, and how to stop it; `undefined` at the bound. `request` names it for `cancel`. */
+  begin(request: string | undefined): { readonly signal: AbortSignal; abort(): void; end(): void } | undefined {
     if (this.calls.size >= this.max) return undefined;
     const controller = new AbortController();
-    const abort = (): void => controller.abort();
-    if (signal.aborted) controller.abort();
-    else signal.addEventListener('abort', abort, { once: true });
     this.calls.add(controller);
     if (request !== undefined) this.byRequest.set(request, controller);
     return {
       signal: controller.signal,
+      abort: () => controller.abort(),
       end: () => {
-        signal.removeEventListener('abort', abort);
         this.calls.delete(controller);
         if (request !== undefined && this.byRequest.get(request) === controller) this.byRequest.delete(request);
         if (this.calls.size === 0) this.idle?.();

@@ -2,6 +2,7 @@ import type { Socket } from 'node:net';
 import { Inject, Injectable, type OnApplicationBootstrap, type OnModuleInit } from '@nestjs/common';
 import { HttpAdapterHost } from '@nestjs/core';
 import type { FastifyInstance } from 'fastify';
+import { toGatewayError } from '@mcpgw/contracts';
 import { HEALTH, type Health } from '@mcpgw/platform-runtime';
 import { refuse } from '../call-tool/refusal.js';
 import { EDGE_CONFIG, type EdgeConfig } from '../edge.config.js';
@@ -28,9 +29,11 @@ export class EdgePort implements OnModuleInit, OnApplicationBootstrap {
 
   async onModuleInit(): Promise<void> {
     const instance = this.adapterHost.httpAdapter.getInstance<FastifyInstance>();
-    instance.addHook('onRequest', async (request, reply) => {
+    // With a callback: an async hook would cost each request a promise.
+    instance.addHook('onRequest', (request, reply, next) => {
       const fault = this.guard.fault(request.raw);
-      return fault ? this.mcp.refuse(request, reply, refuse(null, fault.code, fault.message)) : undefined;
+      if (!fault) return next();
+      this.mcp.refuse(request, reply, refuse(null, fault.code, fault.message)).catch((thrown: unknown) => next(toGatewayError(thrown)));
     });
     await instance.register(async (scope) => {
       this.mcp.register(scope);

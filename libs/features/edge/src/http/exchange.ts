@@ -7,12 +7,12 @@ import { EventStream } from './event-stream.js';
  * event streams, it becomes one, with the answer as its last event.
  */
 export class Exchange {
-  /** Aborted when the client goes away before it has its answer. */
-  readonly signal: AbortSignal;
   readonly body: Buffer;
   readonly route: string | undefined;
   readonly address: string | undefined;
-  private readonly controller = new AbortController();
+  /** The client went away before it had its answer. */
+  private gone = false;
+  private onGone: (() => void) | undefined;
   /** Whether the client accepts an event stream as the answer. */
   readonly readsEvents: boolean;
   private stream: EventStream | undefined;
@@ -23,14 +23,15 @@ export class Exchange {
     private readonly reply: FastifyReply,
     private readonly keepAliveMs: number,
   ) {
-    this.signal = this.controller.signal;
     this.body = Buffer.isBuffer(request.body) ? request.body : Buffer.alloc(0);
     this.route = (request.params as { readonly route?: string }).route;
     this.address = request.raw.socket.remoteAddress;
     this.readsEvents = /text\/event-stream|\*\/\*/i.test(this.header('accept') ?? '');
     reply.raw.once('close', () => {
       clearTimeout(this.patience);
-      if (!reply.raw.writableFinished) this.controller.abort();
+      if (reply.raw.writableFinished) return;
+      this.gone = true;
+      this.onGone?.();
     });
   }
 
@@ -39,9 +40,15 @@ export class Exchange {
     return Array.isArray(value) ? value.join(', ') : value;
   }
 
+  /** What to do when the client goes away before it has its answer; only the latest is kept, and it runs at once when that has happened already. */
+  whenGone(action: () => void): void {
+    this.onGone = action;
+    if (this.gone) action();
+  }
+
   /** A notification ahead of the answer; dropped for a client that reads no event streams. */
   notify(method: string, params: Readonly<Record<string, unknown>>): void {
-    if (this.signal.aborted || !this.readsEvents) return;
+    if (this.gone || !this.readsEvents) return;
     this.begin().send(JSON.stringify({ jsonrpc: '2.0', method, params }));
   }
 
@@ -49,7 +56,7 @@ export class Exchange {
   expectDelay(): void {
     if (!this.readsEvents) return;
     this.patience = setTimeout(() => {
-      if (!this.signal.aborted) this.begin();
+      if (!this.gone) this.begin();
     }, this.keepAliveMs);
     this.patience.unref();
   }
@@ -57,7 +64,7 @@ export class Exchange {
   finish(answer: Answer): void {
     clearTimeout(this.patience);
     if (this.stream) return this.stream.end(answer.body);
-    if (this.signal.aborted) return void this.reply.hijack();
+    if (this.gone) return void this.reply.hijack();
     this.reply.code(answer.http).headers(answer.headers);
     if (answer.body === undefined) void this.reply.send();
     else void this.reply.header('content-type', 'application/json').send(answer.body);
