@@ -11,11 +11,16 @@ export async function ensureSystemPackages(needed = [BUBBLEWRAP]) {
     console.warn('Only Linux can sandbox stdio servers; elsewhere they are refused, and HTTP servers work.');
     return needed;
   }
-  const missing = needed.filter(({ program }) => spawnSync(program, ['--version']).error);
+  const missing = needed.filter(isMissing);
   for (const entry of missing) install(entry);
-  const still = missing.filter(({ program }) => spawnSync(program, ['--version']).error);
+  const still = missing.filter(isMissing);
   for (const { debian, why } of still) console.warn(`Missing: ${debian}, ${why}. Please run:\n\n  sudo apt-get install -y ${debian}\n`);
   return still;
+}
+
+/** Debian puts servers where an ordinary user's PATH doesn't look. */
+function isMissing({ program }) {
+  return spawnSync(program, ['--version'], { env: { PATH: `${process.env.PATH}:/usr/sbin:/sbin` } }).error !== undefined;
 }
 
 function install({ debian, why }) {

@@ -10,14 +10,17 @@ export interface NatsServer {
   stop(signal?: NodeJS.Signals): Promise<void>;
 }
 
+/** Debian puts servers where an ordinary user's PATH doesn't look. */
+const ENVIRONMENT = { PATH: `${process.env['PATH']}:/usr/sbin:/sbin` };
+
 /** Starts a real nats-server on loopback. Throws what to install where there is none. `port`: the same again after a stop. */
 export async function startNatsServer(options: { readonly port?: number } = {}): Promise<NatsServer> {
-  if (spawnSync('nats-server', ['--version']).error) throw new Error('nats-server is not installed: apt-get install -y nats-server (or put one of 2.9 or newer on the PATH).');
+  if (spawnSync('nats-server', ['--version'], { env: ENVIRONMENT }).error) throw new Error('nats-server is not installed: apt-get install -y nats-server (or put one of 2.9 or newer on the PATH).');
   const port = options.port ?? (await freePort());
   const directory = mkdtempSync(path.join(tmpdir(), 'mcpgw-nats-'));
   const config = path.join(directory, 'nats.conf');
   writeFileSync(config, `listen: "127.0.0.1:${port}"\nmax_payload: 8MB\n`);
-  const child = spawn('nats-server', ['-c', config], { stdio: ['ignore', 'ignore', 'pipe'] });
+  const child = spawn('nats-server', ['-c', config], { stdio: ['ignore', 'ignore', 'pipe'], env: ENVIRONMENT });
   let output = '';
   child.stderr.on('data', (chunk: Buffer) => (output = (output + chunk.toString()).slice(-4_096)));
   const exited = new Promise<void>((resolve) => child.once('exit', () => resolve()));
