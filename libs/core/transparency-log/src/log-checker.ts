@@ -1,8 +1,8 @@
 import { auditEntry, type AuditEntry, type Checkpoint, type LoggedEntry } from '@mcpgw/contracts';
-import { canonicalize } from './canonical-json.js';
 import { openCheckpoint, type NoteVerifier } from './checkpoint-note.js';
 import { MAX_SEQUENCE, type EdgeSequences } from './edge-sequences.js';
 import { FindingList, type Finding } from './findings.js';
+import { isCanonical } from './is-canonical.js';
 import { appendLeaves, EMPTY_FRONTIER, leafHash, rootOf, type Frontier } from './merkle.js';
 import { CallPairing } from './pairing.js';
 
@@ -136,7 +136,7 @@ export function parseBody(body: string): ParsedBody {
   let value: unknown;
   try {
     value = JSON.parse(body);
-    if (canonicalize(value) !== body) return { fault: 'its JSON is not in canonical form (RFC 8785)' };
+    if (!isCanonical(body, value)) return { fault: 'its JSON is not in canonical form (RFC 8785)' };
   } catch (error) {
     return { fault: `it is no canonical JSON (${error instanceof Error ? error.message : String(error)})` };
   }
