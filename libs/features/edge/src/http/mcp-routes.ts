@@ -25,7 +25,8 @@ export class McpRoutes {
 
   register(scope: FastifyInstance): void {
     scope.removeAllContentTypeParsers();
-    scope.addContentTypeParser('*', { parseAs: 'buffer' }, (_request, body, done) => done(null, body));
+    // By its name too: Fastify remembers what it found by name, and searches each time for what falls under `*`.
+    for (const type of ['application/json', '*']) scope.addContentTypeParser(type, { parseAs: 'buffer' }, (_request, body, done) => done(null, body));
     scope.setErrorHandler((error: FastifyError, request, reply) => this.refuse(request, reply, this.refusalOf(error)));
     for (const path of PATHS) {
       scope.post(path, (request, reply) => this.post(request, reply));
