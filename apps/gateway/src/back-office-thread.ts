@@ -16,7 +16,8 @@ const CLOSE_DEADLINE_MS = 15_000;
 
 /** The services behind the edge, in their thread. Should it ever end by itself, the process stops in order: half a gateway serves nobody. */
 export function startBackOffice(data: Omit<BackOfficeData, 'busPort'>, busPort: MessagePort | undefined, logger: Logger): BackOfficeThread {
-  const worker = new Worker(new URL('./back-office.js', import.meta.url), { workerData: { ...data, busPort } satisfies BackOfficeData, transferList: busPort ? [busPort] : [] });
+  // Without the process's own `--import`s, which watch over the process and not over a thread.
+  const worker = new Worker(new URL('./back-office.js', import.meta.url), { execArgv: [], workerData: { ...data, busPort } satisfies BackOfficeData, transferList: busPort ? [busPort] : [] });
   let statuses: readonly ServiceStatus[] = [];
   let closing = false;
   const up = Promise.withResolvers<{ adminUrl: string | undefined }>();

@@ -10,7 +10,7 @@ export function banner(gateway: RunningGateway, first: boolean, info: FirstRun, 
     '',
     `  MCP endpoint   ${endpoint}`,
     `  Admin API      ${info.adminUrl}`,
-    `  Metrics        ${gateway.metricsUrl}/metrics`,
+    ...(gateway.metricsUrl ? [`  Metrics        ${gateway.metricsUrl}/metrics`] : []),
     '',
   ];
   if (first) lines.push(`  Admin token    ${info.adminToken}`, ...(info.consumerKey ? [`  Consumer key   ${info.consumerKey}   (${info.organization}/${info.consumer})`] : []), '', `  Both are shown this once and kept in ${file} (readable by you alone).`, '');

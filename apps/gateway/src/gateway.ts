@@ -16,7 +16,7 @@ export interface RunningGateway {
   /** Undefined where a socket is used instead of a port. */
   readonly edgeUrl: string | undefined;
   readonly adminUrl: string | undefined;
-  readonly metricsUrl: string;
+  readonly metricsUrl: string | undefined;
   close(): Promise<void>;
 }
 
@@ -42,7 +42,7 @@ export async function startGateway(common: CommonConfig, logger: Logger, signal:
     const telemetry = await startTelemetry({
       service: 'gateway',
       host: common.metricsHost,
-      port: common.metricsPort,
+      port: config.edgeSocket ? undefined : common.metricsPort,
       allowedHosts: common.metricsAllowedHosts,
       otlpEndpoint: common.otlpEndpoint,
       statuses: () => [...backOffice.statuses(), ...[...services.values()].map((service) => service.health.status())],

@@ -28,6 +28,12 @@ describe('the metrics port', () => {
     expect(text).toMatch(/mcp_server_operation_duration_bucket\{.*mcp_method_name="ping".*le="0.02".*\} 1/);
   });
 
+  it('listens nowhere when told so', async () => {
+    const silent = await startTelemetry({ service: 'edge', host: '127.0.0.1', port: undefined, allowedHosts: [], otlpEndpoint: undefined, statuses: () => [], logger: silentLogger });
+    expect(silent.url).toBeUndefined();
+    await silent.close();
+  });
+
   it('refuses foreign names and browsers, and serves addresses and the names it was given', async () => {
     const status = (headers: Record<string, string>): Promise<number | undefined> =>
       new Promise((resolve, reject) => {

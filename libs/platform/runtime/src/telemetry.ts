@@ -13,15 +13,16 @@ import type { Logger } from './logger.js';
 const DURATION_BUCKETS = [0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 30, 60, 120, 300];
 
 export interface Telemetry {
-  /** Where /metrics, /healthz and /readyz are. */
-  readonly url: string;
+  /** Where /metrics, /healthz and /readyz are; undefined without a port. */
+  readonly url: string | undefined;
   close(): Promise<void>;
 }
 
 export interface TelemetryOptions {
   readonly service: string;
   readonly host: string;
-  readonly port: number;
+  /** 0: any free one; undefined: none, for a process that must not listen. */
+  readonly port: number | undefined;
   readonly allowedHosts: readonly string[];
   /** OTLP/HTTP collector, `http://host:4318`; none: no traces are made. */
   readonly otlpEndpoint: string | undefined;
@@ -53,12 +54,12 @@ export async function startTelemetry(options: TelemetryOptions): Promise<Telemet
     const problems = statuses.flatMap((status) => status.problems.map((problem) => ({ service: status.service, ...problem })));
     response.writeHead(ready ? 200 : 503, { 'content-type': 'application/json' }).end(`${JSON.stringify({ ready, problems })}\n`);
   });
-  const url = await listenOrMove(server, options);
+  const url = options.port === undefined ? undefined : await listenOrMove(server, options, options.port);
   return {
     url,
     close: async () => {
       server.closeAllConnections();
-      await new Promise((resolve) => server.close(resolve));
+      if (server.listening) await new Promise((resolve) => server.close(resolve));
       await Promise.race([Promise.allSettled([traces?.shutdown(), meters.shutdown()]), new Promise((resolve) => setTimeout(resolve, 2_000).unref())]);
     },
   };
@@ -74,7 +75,7 @@ function servesHost(host: string | undefined, allowed: readonly string[]): boole
 }
 
 /** Several services on one machine may ask for the same port; the later ones take any free one and say so. */
-async function listenOrMove(server: Server, { host, port, logger }: TelemetryOptions): Promise<string> {
+async function listenOrMove(server: Server, { host, logger }: TelemetryOptions, port: number): Promise<string> {
   const listen = (wanted: number): Promise<void> =>
     new Promise((resolve, reject) => {
       server.once('error', reject);
