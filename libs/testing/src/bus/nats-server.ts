@@ -1,4 +1,5 @@
 import { spawn, spawnSync } from 'node:child_process';
+import { randomInt } from 'node:crypto';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { connect, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
@@ -36,15 +37,22 @@ export async function startNatsServer(options: { readonly port?: number } = {}):
   };
 }
 
-export function freePort(): Promise<number> {
-  return new Promise((resolve, reject) => {
-    const probe = createServer();
-    probe.once('error', reject);
-    probe.listen(0, '127.0.0.1', () => {
-      const address = probe.address();
-      probe.close(() => (address && typeof address === 'object' ? resolve(address.port) : reject(new Error('no free port'))));
+const LOWEST_PORT = 10_000;
+/** Above it begins where the kernel takes ports for outgoing connections: one of those could be gone by the time it is used. */
+const HIGHEST_PORT = 32_000;
+
+/** A port of 127.0.0.1 that nobody listens on, and nobody gets by chance either. */
+export async function freePort(): Promise<number> {
+  for (let attempt = 0; attempt < 100; attempt += 1) {
+    const port = randomInt(LOWEST_PORT, HIGHEST_PORT);
+    const free = await new Promise<boolean>((resolve) => {
+      const probe = createServer();
+      probe.once('error', () => resolve(false));
+      probe.listen(port, '127.0.0.1', () => probe.close(() => resolve(true)));
     });
-  });
+    if (free) return port;
+  }
+  throw new Error('no free port was found');
 }
 
 async function untilListening(port: number, failure: () => string | undefined): Promise<void> {

@@ -26,7 +26,8 @@ export function outages(open: () => Promise<System>): void {
   }, 90_000);
 
   async function entries(): Promise<readonly AuditEntry[]> {
-    const { stdout } = await system.mcpgw(['audit', 'tail', '--since', '1h', '--organization', 'acme', '--json']);
+    const { stdout, stderr, code } = await system.mcpgw(['audit', 'tail', '--since', '1h', '--organization', 'acme', '--json']);
+    if (code !== 0) throw new Error(stderr);
     return stdout.split('\n').filter(Boolean).map((line) => JSON.parse(line) as AuditEntry);
   }
 
@@ -38,7 +39,7 @@ export function outages(open: () => Promise<System>): void {
       'the status names Postgres',
       async () => {
         const { stdout } = await system.mcpgw(['status', '--json']);
-        return /postgres/i.test(stdout) ? stdout : undefined;
+        return /postgres/i.test(stdout) && stdout.includes('"services"') ? stdout : undefined;
       },
       20_000,
     );
