@@ -7,11 +7,10 @@ const EMPTY_ROOT = hash('sha256', Buffer.alloc(0), 'buffer');
 
 /** RFC 6962, 2.1: SHA-256(0x00 || bytes). A string is taken as UTF-8. */
 export function leafHash(body: string | Uint8Array): Buffer {
-  const length = typeof body === 'string' ? Buffer.byteLength(body) : body.length;
-  const input = Buffer.allocUnsafe(length + 1);
+  if (typeof body === 'string') return hash('sha256', `\0${body}`, 'buffer');
+  const input = Buffer.allocUnsafe(body.length + 1);
   input[0] = 0;
-  if (typeof body === 'string') input.write(body, 1, 'utf8');
-  else input.set(body, 1);
+  input.set(body, 1);
   return hash('sha256', input, 'buffer');
 }
 
