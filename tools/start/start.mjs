@@ -1,7 +1,7 @@
 // `npm start`: brings a fresh checkout to a running gateway with real MCP servers behind it, and stops all of it again.
 // `--fresh` throws the data of earlier runs away first.
 import { spawn, spawnSync } from 'node:child_process';
-import { existsSync, mkdirSync, rmSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, rmSync } from 'node:fs';
 import { createServer } from 'node:net';
 import path from 'node:path';
 import { ensureNode } from './ensure-node.mjs';
@@ -59,10 +59,22 @@ function startDemoUpstream(port) {
   return child;
 }
 
-/** Whoever kills npm with SIGKILL means to end this too: without it, the gateway would live on unseen. */
+/**
+ * Whoever kills npm with SIGKILL means to end this too: without it, the gateway would live on unseen. npm runs a shell that runs
+ * this script, so that the shell's parent tells too. Started by hand, this ends by signals alone, as anything does under nohup.
+ */
 function endWithParent() {
-  const parent = process.ppid;
-  setInterval(() => process.ppid !== parent && process.kill(process.pid, 'SIGTERM'), 500).unref();
+  if (!process.env.npm_lifecycle_event) return;
+  const above = () => {
+    try {
+      const stat = readFileSync(`/proc/${process.ppid}/stat`, 'utf8');
+      return `${process.ppid} ${stat.slice(stat.lastIndexOf(')') + 2).split(' ')[1]}`;
+    } catch {
+      return String(process.ppid);
+    }
+  };
+  const parents = above();
+  setInterval(() => above() !== parents && process.kill(process.pid, 'SIGTERM'), 500).unref();
 }
 
 function freePort(preferred) {
