@@ -14,6 +14,23 @@ export interface Segment {
   bytes: number;
 }
 
+/**
+ * How far a segment is filled with zeros ahead of its end, and when that is done again. A write into what is filled changes no
+ * size, so the disk has only its data to flush; a growing file takes the file system's journal each time, and waits for
+ * whoever else does: four times as long beside a busy Postgres. Zeros are no record, so recovery cuts them as it cuts a torn end.
+ */
+const AHEAD_BYTES = 524_288;
+const LOW_BYTES = 262_144;
+const ZEROS = Buffer.alloc(AHEAD_BYTES);
+
+interface Active {
+  readonly segment: Segment;
+  readonly descriptor: number;
+  /** The file reaches to here; between the segment's end and this it is zeros. */
+  filled: number;
+  filling: Promise<void> | undefined;
+}
+
 const NAME = /^(\d{10})-(\d{10})\.spool$/;
 
 /**
@@ -23,7 +40,7 @@ const NAME = /^(\d{10})-(\d{10})\.spool$/;
 export class Segments {
   readonly quarantine: string;
   private list: Segment[] = [];
-  private active: { readonly segment: Segment; readonly descriptor: number } | undefined;
+  private active: Active | undefined;
 
   constructor(readonly directory: string) {
     this.quarantine = path.join(directory, 'quarantine');
@@ -68,7 +85,8 @@ export class Segments {
     // O_DSYNC: the write returns when data and size are on disk, a write and an fdatasync in one trip.
     const descriptor = openSync(file, constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL | constants.O_DSYNC, 0o600);
     const segment: Segment = { file, epoch, number, bytes: 0 };
-    this.active = { segment, descriptor };
+    this.active = { segment, descriptor, filled: 0, filling: undefined };
+    this.fillAhead(this.active);
     this.list.push(segment);
     syncFolder(this.directory);
   }
@@ -76,7 +94,10 @@ export class Segments {
   /** Writes at the end of the active segment; when it resolves the bytes are on disk, when it rejects nothing is known. */
   async append(buffer: Buffer, afterWrite: () => void | Promise<void>): Promise<void> {
     if (!this.active) throw new Error('no segment is open');
-    const { segment, descriptor } = this.active;
+    const { active } = this;
+    const { segment, descriptor } = active;
+    // The zeros under way may begin where these bytes end: they must not come after them.
+    if (segment.bytes + buffer.length > active.filled) await active.filling;
     let done = 0;
     while (done < buffer.length) {
       const { bytesWritten } = await write(descriptor, buffer, done, buffer.length - done, segment.bytes + done);
@@ -84,6 +105,21 @@ export class Segments {
     }
     await afterWrite();
     segment.bytes += buffer.length;
+    active.filled = Math.max(active.filled, segment.bytes);
+    if (active.filled - segment.bytes < LOW_BYTES) this.fillAhead(active);
+  }
+
+  /**
+   * Through a handle of its own, so that the segment can be sealed meanwhile. When it fails nothing is lost: the segment grows
+   * with each write then, and a full disk shows where somebody waits for an answer.
+   */
+  private fillAhead(active: Active): void {
+    if (active.filling) return;
+    const from = active.filled;
+    active.filling = fill(active.segment.file, from)
+      .then(() => void (active.filled = Math.max(active.filled, from + AHEAD_BYTES)))
+      .catch(() => {})
+      .finally(() => void (active.filling = undefined));
   }
 
   /** Stops writing to the active segment: whatever a failed write left behind its known end is cut off where possible. */
@@ -147,5 +183,15 @@ export class Segments {
     } finally {
       await file.close();
     }
+  }
+}
+
+async function fill(file: string, from: number): Promise<void> {
+  const handle = await open(file, 'r+');
+  try {
+    for (let done = 0; done < AHEAD_BYTES; ) done += (await handle.write(ZEROS, done, AHEAD_BYTES - done, from + done)).bytesWritten;
+    await handle.datasync();
+  } finally {
+    await handle.close();
   }
 }
