@@ -7,12 +7,14 @@ export interface PoolOptions {
   readonly url: string;
   readonly role: DatabaseRole;
   readonly maxConnections?: number;
+  /** Settings of each connection, as `name=value`. */
+  readonly settings?: readonly string[];
   /** Told about errors of idle connections (the server went away); the pool replaces them by itself. */
   readonly onError: (error: Error) => void;
 }
 
 /** A pool whose connections act as the service's own role and find its schema first. */
-export function createPool({ url, role, maxConnections = 4, onError }: PoolOptions): pg.Pool {
+export function createPool({ url, role, maxConnections = 4, settings = [], onError }: PoolOptions): pg.Pool {
   const pool = new pg.Pool({
     connectionString: url,
     max: maxConnections,
@@ -20,7 +22,7 @@ export function createPool({ url, role, maxConnections = 4, onError }: PoolOptio
     idleTimeoutMillis: 30_000,
     statement_timeout: 30_000,
     application_name: `mcpgw-${role}`,
-    options: `-c role=mcpgw_${role} -c search_path=${role}`,
+    options: [`role=mcpgw_${role}`, `search_path=${role}`, ...settings].map((setting) => `-c ${setting}`).join(' '),
   });
   pool.on('error', onError);
   // A connection that breaks between two statements of a transaction tells so by an event; unheard, it would end the process.
