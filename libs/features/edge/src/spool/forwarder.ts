@@ -20,8 +20,8 @@ export interface ForwarderEvents {
 const MAX_ENTRIES = 1_000;
 const MAX_BYTES = 524_288;
 /** Without anybody waiting for the receipt, entries travel together: a transaction each would cost the log dearly. */
-const LINGER_MS = 40;
-const LINGER_BYTES = 196_608;
+const LINGER_MS = 80;
+const LINGER_BYTES = 393_216;
 const FIRST_RETRY_MS = 100;
 const LAST_RETRY_MS = 5_000;
 /** A single entry that the log calls malformed is offered this often before it is set aside. */
