@@ -35,9 +35,9 @@ function refusal(work: () => unknown): string {
 
 describe('mounts', () => {
   it('are accepted below an allowed folder, parents first', () => {
-    const mounts = checkMounts(spec({ read: [at('allowed/inner'), at('allowed/program')], write: [{ path: at('allowed/new/deep'), at: '/work' }] }), rules);
+    const mounts = checkMounts(spec({ read: [at('allowed/inner'), at('allowed/program')], write: [{ path: at('allowed/new/deep'), at: '/shelf' }] }), rules);
     expect(mounts).toEqual([
-      { source: at('allowed/new/deep'), at: '/work', writable: true },
+      { source: at('allowed/new/deep'), at: '/shelf', writable: true },
       { source: at('allowed/inner'), at: at('allowed/inner'), writable: false },
       { source: at('allowed/program'), at: at('allowed/program'), writable: false },
     ]);
@@ -49,7 +49,7 @@ describe('mounts', () => {
 
   it("may lie in the data folder's part for servers, also when no allowed folder covers it", () => {
     const narrow = mountRules({ allowedMounts: [at('allowed/inner')], dataDir: at('data') });
-    expect(checkMounts(spec({ write: [{ path: at('data/servers/crm'), at: '/work' }] }), narrow)).toHaveLength(1);
+    expect(checkMounts(spec({ write: [{ path: at('data/servers/crm'), at: '/shelf' }] }), narrow)).toHaveLength(1);
   });
 
   it.each([
@@ -74,7 +74,7 @@ describe('mounts', () => {
     expect(message).toContain(reason);
   });
 
-  it.each(['/', '/usr/x', '/proc', '/etc/passwd', '/runtime/bin', '/tmp', '/staged/0', '/work/../etc'])('can not cover %s', (target) => {
+  it.each(['/', '/usr/x', '/proc', '/etc/passwd', '/runtime/bin', '/tmp', '/staged/0', '/shelf/../etc'])('can not cover %s', (target) => {
     expect(refusal(() => checkMounts(spec({ write: [{ path: at('allowed/inner'), at: target }] }), rules))).toContain('can not be mounted on');
   });
 });

@@ -33,9 +33,9 @@ describe('servers that are not ours, in the sandbox', () => {
     const folder = path.join(runner.folder, 'files');
     mkdirSync(folder, { mode: 0o700 });
     writeFileSync(path.join(folder, 'a.txt'), 'from the host', { mode: 0o600 });
-    runner.define('files', { command: 'node', args: [entry('server-filesystem'), '/work'], sandbox: { read: [MODULES], write: [{ path: folder, at: '/work' }] } });
-    expect(await runner.call('files', 'read_text_file', { path: '/work/a.txt' })).toContain('from the host');
-    await runner.call('files', 'write_file', { path: '/work/b.txt', content: 'from inside' });
+    runner.define('files', { command: 'node', args: [entry('server-filesystem'), '/shelf'], sandbox: { read: [MODULES], write: [{ path: folder, at: '/shelf' }] } });
+    expect(await runner.call('files', 'read_text_file', { path: '/shelf/a.txt' })).toContain('from the host');
+    await runner.call('files', 'write_file', { path: '/shelf/b.txt', content: 'from inside' });
     expect(readFileSync(path.join(folder, 'b.txt'), 'utf8')).toBe('from inside');
     expect(await runner.call('files', 'read_text_file', { path: '/etc/shadow' })).toContain('Access denied');
   }, 30_000);
