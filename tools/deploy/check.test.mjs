@@ -56,7 +56,7 @@ for (const [what, change, expected] of [
   ['a service that gives up its seccomp profile', (o) => (find(o, 'Deployment', 'billing').spec.template.spec.securityContext.seccompProfile.type = 'Unconfined'), /billing: must have the seccomp profile/],
   ['a runner in the users of the node', (o) => delete find(o, 'Deployment', 'runner').spec.template.spec.hostUsers, /runner: must have hostUsers: false/],
   ['no memory limit', (o) => delete container(o, 'Deployment', 'admin').resources.limits.memory, /admin must have limits/],
-  ['an image without a version', (o) => (container(o, 'Deployment', 'admin').image = 'registry.example.com:5000/mcp-gateway'), /must name a version/],
+  ['an image without a version', (o) => (container(o, 'Deployment', 'admin').image = 'images.example.com:5000/mcp-gateway'), /must name a version/],
   ['no readiness probe', (o) => delete container(o, 'Deployment', 'registry').readinessProbe, /registry must have a readinessProbe/],
   ['a secret too many', (o) => find(o, 'Deployment', 'admin').spec.template.spec.volumes.push({ name: 'keys', secret: { secretName: 'mcp-gateway-secrets' } }), /admin: holds the secrets \[secrets\]/],
   ['a secret in the environment', (o) => container(o, 'Deployment', 'billing').env.push({ name: 'MCPGW_STRIPE_KEY', valueFrom: { secretKeyRef: { name: 'x', key: 'y' } } }), /billing: has a secret in its environment/],
