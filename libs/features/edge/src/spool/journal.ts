@@ -32,6 +32,8 @@ const GROUP_BYTES = 1_048_576;
 export class Journal {
   private queue: JournalItem[] = [];
   private queuedBytes = 0;
+  /** Somebody waits for one of `queue`. */
+  private awaited = false;
   private timer: NodeJS.Timeout | undefined;
   private turn: NodeJS.Immediate | undefined;
   private running: Promise<void> | undefined;
@@ -59,6 +61,7 @@ export class Journal {
   add(item: JournalItem, soon: boolean): void {
     this.queue.push(item);
     this.queuedBytes += item.bytes;
+    this.awaited ||= soon;
     if (this.fault) item.settle(this.fault);
     else if (!this.running) this.schedule(soon);
   }
@@ -66,7 +69,8 @@ export class Journal {
   /** Writes what is queued, once more if the disk fails, and writes no more. */
   async close(): Promise<void> {
     await this.running;
-    await this.run();
+    do await this.run();
+    while (this.queue.length > 0 && !this.fault);
     this.closed = true;
     clearTimeout(this.timer);
     clearImmediate(this.turn);
@@ -87,11 +91,15 @@ export class Journal {
     return this.running;
   }
 
-  /** `running` ends in the same turn as the last look at the queue, so that nothing added meanwhile is left without a writer. */
+  /**
+   * `running` ends in the same turn as the last look at the queue, so that nothing added meanwhile is left without a writer.
+   * What nobody waits for doesn't go at once: a write under way with it would hold up the next one that somebody waits for.
+   */
   private async drain(): Promise<void> {
     await Promise.resolve();
-    while (this.queue.length > 0 || this.fault) {
+    do {
       const group = this.nextGroup();
+      this.awaited = group.length < this.queue.length;
       try {
         await this.write(group);
       } catch (error) {
@@ -108,8 +116,9 @@ export class Journal {
       const last = group.at(-1);
       if (last) this.events.written(last.seq);
       for (const item of group) item.settle();
-    }
+    } while (this.awaited);
     this.running = undefined;
+    if (this.queue.length > 0) this.schedule(false);
   }
 
   private nextGroup(): readonly JournalItem[] {
