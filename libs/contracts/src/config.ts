@@ -96,6 +96,10 @@ export const serverConfig = z
     stdio: stdioTransport.optional(),
     http: httpTransport.optional(),
     callTimeoutSeconds: z.number().min(0.1).max(3_600).default(30),
+    sessions: z
+      .enum(['shared', 'interactive', 'principal'])
+      .default('interactive')
+      .describe('Who shares a session (HTTP) or process (stdio) of this server. shared: everybody, and the server can ask clients nothing; interactive: callers that can be asked have one each, all others share one; principal: one for each caller'),
   })
   .refine((server) => (server.stdio === undefined) !== (server.http === undefined), 'needs exactly one of `stdio` and `http`');
 export type ServerConfig = z.infer<typeof serverConfig>;
@@ -104,6 +108,11 @@ export const routeConfig = z.strictObject({
   organization: organizationName,
   name: routeName,
   servers: z.array(serverName).min(1).max(256).describe('What the endpoint /mcp/<route> shows'),
+  prefix: z
+    .enum(['always', 'when-needed', 'never'])
+    .optional()
+    .describe('Whether names carry their server\'s: always; when-needed: only those that two servers have; never: two servers with the same name are refused. Default: never for one server, always for several'),
+  toolSearch: z.boolean().optional().describe('Show search_tools and call_tool instead of a long list of tools'),
 });
 export type RouteConfig = z.infer<typeof routeConfig>;
 

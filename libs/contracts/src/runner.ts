@@ -20,6 +20,21 @@ export type JsonRpcErrorObject = z.infer<typeof jsonRpcError>;
 export const upstreamReply = z.union([z.object({ result: z.record(z.string(), z.unknown()) }), z.object({ error: jsonRpcError })]);
 export type UpstreamReply = z.infer<typeof upstreamReply>;
 
+/** What a server may ask the client of a call under way (MCP 2025-11-25, client features; 2026-07-28, patterns/mrtr). */
+export const ASK_METHODS = ['elicitation/create', 'sampling/createMessage', 'roots/list'] as const;
+export type AskMethod = (typeof ASK_METHODS)[number];
+
+/** Longest time that one question to a client stays open. The call's own time stands still meanwhile. */
+export const ASK_TIMEOUT_MS = 600_000;
+
+/**
+ * On whose behalf a call is made. `capabilities`: the ClientCapabilities to declare to the server, only what this caller can be
+ * asked for and supports. `scope`: names the session or process that the call uses; callers of different scopes never share
+ * one, and a server with asking callers has one for each. Empty: the one that all share, to which nothing is declared.
+ */
+export const upstreamClient = z.object({ capabilities: z.record(z.string(), z.unknown()), scope: z.string().max(256) });
+export type UpstreamClient = z.infer<typeof upstreamClient>;
+
 /**
  * One request to a stdio server. `method` and `params` are in the server's own names. `eventsTo` is the edge instance that
  * wants progress and log notifications of this call (see `callEvent`). `timeoutMs` is what is left of the call's time.
@@ -36,9 +51,28 @@ export const runnerInvoke = rpc({
     params: z.record(z.string(), z.unknown()),
     timeoutMs: z.number(),
     eventsTo: z.string().optional(),
+    /** Absent: nobody who can be asked; the shared session. Questions come as `callAsk` to the instance in `eventsTo`. */
+    client: upstreamClient.optional(),
   }),
   reply: upstreamReply,
   timeoutMs: 30_000,
+});
+
+/**
+ * A server asks the client of a running call something; the subject's suffix is the edge instance that made the call. The
+ * reply is the client's own. Errors: `not_found` (no such call), `cancelled`, `timeout`.
+ */
+export const callAsk = rpc({
+  subject: 'edge.v1.call-ask',
+  request: z.object({ callId, method: z.enum(ASK_METHODS), params: z.record(z.string(), z.unknown()) }),
+  reply: upstreamReply,
+  timeoutMs: ASK_TIMEOUT_MS,
+});
+
+/** An upstream said that a resource changed (`notifications/resources/updated`), in its own URI. Every edge hears it and tells those of its clients who watch it. */
+export const resourceUpdated = event({
+  subject: 'edge.v1.resource-updated',
+  payload: z.object({ organization: organizationName, server: serverName, uri: z.string().max(4_096) }),
 });
 
 export const runnerCancel = event({ subject: 'runner.v1.cancel', payload: z.object({ callId, reason: z.string().max(512).optional() }) });

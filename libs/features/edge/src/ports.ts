@@ -1,4 +1,4 @@
-import type { AuditEntry, CallId, Decision, DecisionRequest, EntryId, OrganizationName, PolicyAction, ServerName, UpstreamReply } from '@mcpgw/contracts';
+import type { AskMethod, AuditEntry, CallId, Decision, DecisionRequest, EntryId, OrganizationName, PolicyAction, ServerName, UpstreamClient, UpstreamReply } from '@mcpgw/contracts';
 
 /** An entry before the spool gives it its place: who writes it, its number and its time are the spool's to say. */
 export type EntryDraft = Omit<AuditEntry, 'v' | 'entryId' | 'edge' | 'time'>;
@@ -35,6 +35,13 @@ export interface UpstreamCall {
   readonly method: string;
   readonly params: Readonly<Record<string, unknown>>;
   readonly timeoutMs: number;
+  /** On whose behalf; absent: nobody who can be asked anything, on the shared session. */
+  readonly client?: UpstreamClient;
+  /**
+   * Asks the caller what a legacy server asks in the middle of the call; resolves with the caller's own answer. The call's time
+   * stands still meanwhile. A modern server asks by its result instead (`resultType: input_required`), which is passed as it is.
+   */
+  readonly onAsk?: (method: AskMethod, params: Record<string, unknown>) => Promise<UpstreamReply>;
   /** Progress and log notifications of this call, tokens already those of the params. */
   readonly onEvent?: (method: string, params: Record<string, unknown>) => void;
 }
@@ -45,4 +52,12 @@ export interface UpstreamCall {
  */
 export interface UpstreamPort {
   invoke(call: UpstreamCall, signal: AbortSignal): Promise<UpstreamReply>;
+}
+
+/**
+ * Has an upstream tell of a resource that changes: the news come to every edge as the event `resourceUpdated`. Watching is
+ * counted; the result ends it. Never throws: while the upstream is away it is tried again, and a new session is told anew.
+ */
+export interface ResourceWatchPort {
+  watch(organization: OrganizationName, server: ServerName, uri: string): () => void;
 }
