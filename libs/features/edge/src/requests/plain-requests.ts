@@ -1,5 +1,5 @@
 import { Inject, Injectable } from '@nestjs/common';
-import { isObject, isRequestId, META_SERVER_INFO, MODERN_VERSIONS, negotiateLegacyVersion, quote, type RequestMessage } from '@mcpgw/core-mcp-wire';
+import { carriedCapabilities, isObject, isRequestId, META_SERVER_INFO, MODERN_VERSIONS, negotiateLegacyVersion, quote, type RequestMessage } from '@mcpgw/core-mcp-wire';
 import { CLOCK, type Clock } from '@mcpgw/platform-runtime';
 import type { CallRecord } from '../call-tool/call-record.js';
 import type { Admitted } from '../call-tool/door.js';
@@ -70,7 +70,7 @@ export class PlainRequests {
     record.protocolVersion = protocolVersion;
     const instructions = instructionsOf(endpoint, principal, this.lists);
     const result = { protocolVersion, capabilities: capabilitiesOf(endpoint, 'listChanged'), serverInfo: SERVER_INFO, ...(instructions === undefined ? {} : { instructions }) };
-    const session = this.sessions.begin({ subject, protocolVersion, clientName: name }, this.clock.now());
+    const session = this.sessions.begin({ subject, protocolVersion, clientName: name, capabilities: carriedCapabilities(params?.['capabilities']) }, this.clock.now());
     return resultAnswer(id, JSON.stringify(result), { 'mcp-session-id': session });
   }
 
