@@ -1,10 +1,10 @@
 // `npm run bench`: what the gateway costs, against the same upstream reached directly and through a bare byte proxy, in one run
 // on one machine. Everything is on: authentication, policy, limits, audit into Postgres, metering. `--short` for a quick look,
 // `--profile DIR` to write a CPU profile of the gateway there.
-import { spawn } from 'node:child_process';
-import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { writeFileSync } from 'node:fs';
 import path from 'node:path';
-import { applyFile, createKey, freePort, modern, startGatewaySystem, until } from '../../libs/testing/dist/index.js';
+import { applyFile, createKey, modern, startGatewaySystem, until } from '../../libs/testing/dist/index.js';
+import { cpuSeconds, headers, load, median, request, start, stopAll } from './programs.mjs';
 import { report } from './report.mjs';
 
 const short = process.argv.includes('--short');
@@ -12,54 +12,6 @@ const SECONDS = short ? 1.5 : 5;
 const ROUNDS = short ? 1 : 3;
 const OPEN_LOOP = { rate: 300, seconds: short ? 3 : 10 };
 const GOAL_RATIO = 0.3;
-const here = import.meta.dirname;
-const children = [];
-
-const median = (values) => values.toSorted((a, b) => a - b)[Math.floor(values.length / 2)];
-
-async function start(script, environment) {
-  const port = await freePort();
-  const child = spawn(process.execPath, [path.join(here, script)], { stdio: ['pipe', 'pipe', 'inherit'], env: { PATH: process.env.PATH, PORT: String(port), ...environment } });
-  children.push(child);
-  await new Promise((resolve, reject) => {
-    child.stdout.once('data', resolve);
-    child.once('exit', (code) => reject(new Error(`${script} ended with ${code}`)));
-  });
-  return { url: `http://127.0.0.1:${port}/mcp`, pid: child.pid };
-}
-
-function load(job) {
-  return new Promise((resolve, reject) => {
-    const child = spawn(process.execPath, [path.join(here, 'load.mjs'), JSON.stringify(job)], { stdio: ['ignore', 'pipe', 'inherit'] });
-    let output = '';
-    child.stdout.on('data', (chunk) => (output += chunk));
-    child.once('exit', () => {
-      const result = JSON.parse(output);
-      if (result.failed > 0) reject(new Error(`${result.failed} calls to ${job.url} failed; the first: ${result.firstFailure}`));
-      else resolve(result);
-    });
-  });
-}
-
-/** CPU seconds that a process and all below it have used so far. */
-function cpuSeconds(root) {
-  const stats = readdirSync('/proc').filter((name) => /^\d+$/.test(name)).flatMap((pid) => {
-    try {
-      const fields = readFileSync(`/proc/${pid}/stat`, 'utf8').replace(/^.*\) /, '').split(' ');
-      return [{ pid: Number(pid), parent: Number(fields[1]), ticks: Number(fields[11]) + Number(fields[12]) }];
-    } catch {
-      return [];
-    }
-  });
-  const below = (pid) => [pid, ...stats.filter((entry) => entry.parent === pid).flatMap((entry) => below(entry.pid))];
-  const family = new Set(below(root));
-  return stats.filter((entry) => family.has(entry.pid)).reduce((sum, entry) => sum + entry.ticks, 0) / 100;
-}
-
-const META = { 'io.modelcontextprotocol/protocolVersion': '2026-07-28', 'io.modelcontextprotocol/clientCapabilities': {} };
-const request = (method, name, args) => ({ jsonrpc: '2.0', id: 1, method, params: { ...(name ? { name, arguments: args } : {}), _meta: META } });
-const headers = (key, method, name) => ({ authorization: `Bearer ${key}`, 'mcp-protocol-version': '2026-07-28', 'mcp-method': method, ...(name ? { 'mcp-name': name } : {}) });
-
 const ARGUMENTS = { text: 'x'.repeat(512), customer_id: 'customer-7' };
 const profile = process.argv.indexOf('--profile');
 const system = await startGatewaySystem({}, profile < 0 ? [] : ['--cpu-prof', `--cpu-prof-dir=${path.resolve(process.argv[profile + 1])}`]);
@@ -131,6 +83,6 @@ try {
   }
   report(rows);
 } finally {
-  for (const child of children) child.kill();
+  stopAll();
   await system.close();
 }

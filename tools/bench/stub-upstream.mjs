@@ -1,4 +1,4 @@
-// An MCP server that does nothing but answer: what is measured is the way there and back. TOOLS says how many tools it lists.
+// An MCP server that does nothing but answer: what is measured is the way there and back. TOOLS says how many tools it lists, ERA=modern that it speaks 2026-07-28.
 import { createServer } from 'node:http';
 
 const count = Number(process.env.TOOLS ?? 10);
@@ -20,7 +20,16 @@ createServer((request, response) => {
   });
 }).listen(Number(process.env.PORT), '127.0.0.1', () => console.log('listening'));
 
-function answer({ method, params }) {
+const modern = process.env.ERA === 'modern';
+
+function answer(message) {
+  const { result, error } = plainAnswer(message);
+  return error ? { error } : { result: modern ? { ...result, resultType: 'complete' } : result };
+}
+
+function plainAnswer({ method, params }) {
+  if (modern && method === 'server/discover') return { result: { supportedVersions: ['2026-07-28'], capabilities: { tools: {} }, ttlMs: 0, cacheScope: 'private' } };
+  if (modern && method === 'initialize') return { error: { code: -32601, message: 'Method not found' } };
   if (method === 'initialize') return { result: { protocolVersion: '2025-11-25', capabilities: { tools: {} }, serverInfo: { name: 'stub', version: '1' } } };
   if (method === 'tools/list') return { result: { tools } };
   if (method === 'tools/call') return { result: { content: [{ type: 'text', text: params.arguments.text }] } };
