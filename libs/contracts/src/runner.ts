@@ -75,6 +75,19 @@ export const resourceUpdated = event({
   payload: z.object({ organization: organizationName, server: serverName, uri: z.string().max(4_096) }),
 });
 
+/** How often an edge repeats what it watches; a runner forgets what it has not heard for three times as long. */
+export const RUNNER_WATCH_MS = 20_000;
+
+/**
+ * The resources of a stdio server, in its own URIs, that clients of this edge watch: the whole set, which replaces the one
+ * before. Every runner hears it, has its processes of that server subscribe to them, and starts one where none runs; what
+ * changes is told as `resourceUpdated`.
+ */
+export const runnerWatch = event({
+  subject: 'runner.v1.watch',
+  payload: z.object({ organization: organizationName, server: serverName, edge: z.string().max(128), uris: z.array(z.string().max(4_096)).max(1_024) }),
+});
+
 export const runnerCancel = event({ subject: 'runner.v1.cancel', payload: z.object({ callId, reason: z.string().max(512).optional() }) });
 
 export const RUNNER_HEARTBEAT_MS = 1_500;

@@ -1,3 +1,4 @@
+import type { AskMethod } from '@mcpgw/contracts';
 import { isObject, type JsonObject } from './json-rpc.js';
 
 /** Longest JSON text of capabilities that are kept: a legacy client's travel in its session id, which is a header. */
@@ -48,4 +49,27 @@ function boundedExtensions(extensions: JsonObject, asks: JsonObject): JsonObject
 /** Whether a server could ask this client anything at all in the middle of a call. */
 export function canBeAsked(capabilities: JsonObject): boolean {
   return 'elicitation' in capabilities || 'sampling' in capabilities || 'roots' in capabilities;
+}
+
+/**
+ * Whether a server may ask this of a client that declared `capabilities`, by method and by what the params need (MCP 2025-11-25,
+ * client/elicitation, client/sampling): a mode of elicitation, tools in sampling.
+ */
+export function isDeclaredAsk(capabilities: JsonObject, method: string, params: JsonObject | undefined): method is AskMethod {
+  switch (method) {
+    case 'elicitation/create': {
+      const modes = capabilities['elicitation'];
+      if (!isObject(modes)) return false;
+      const mode = params?.['mode'] ?? 'form';
+      return isObject(modes[String(mode)]) || (mode === 'form' && Object.keys(modes).length === 0);
+    }
+    case 'sampling/createMessage': {
+      const sampling = capabilities['sampling'];
+      return isObject(sampling) && (isObject(sampling['tools']) || (params?.['tools'] === undefined && params?.['toolChoice'] === undefined));
+    }
+    case 'roots/list':
+      return isObject(capabilities['roots']);
+    default:
+      return false;
+  }
 }

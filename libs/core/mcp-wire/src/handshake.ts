@@ -15,11 +15,11 @@ export interface Handshake {
 export type HandshakeResult = { readonly ok: true; readonly handshake: Handshake } | { readonly ok: false; readonly reason: string };
 
 /**
- * Params of our `initialize` to an upstream. No client capability is advertised: sampling, roots and elicitation are
- * requests from server to client, which nobody could answer on a connection that many callers share.
+ * Params of our `initialize` to an upstream. `capabilities` are those of the one caller that the session is for: on a connection
+ * that many callers share it is empty, because nobody could answer what the server asks there.
  */
-export function legacyInitializeParams(clientInfo: ClientInfo): JsonObject {
-  return { protocolVersion: LATEST_LEGACY_VERSION, capabilities: {}, clientInfo };
+export function legacyInitializeParams(clientInfo: ClientInfo, capabilities: JsonObject = {}): JsonObject {
+  return { protocolVersion: LATEST_LEGACY_VERSION, capabilities, clientInfo };
 }
 
 /** Reads the result of `initialize` (MCP 2025-11-25, basic/lifecycle). */

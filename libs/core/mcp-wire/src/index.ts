@@ -1,4 +1,4 @@
-export { canBeAsked, carriedCapabilities, NO_CAPABILITIES } from './capabilities.js';
+export { canBeAsked, carriedCapabilities, isDeclaredAsk, NO_CAPABILITIES } from './capabilities.js';
 export { classifyHttp, type Classification, type LegacyMessage, type McpHeaders, type ModernNotification, type ModernRequest, type Rejection } from './classify.js';
 export { discoverServer, DISCOVERY_LIMITS, type SendRequest } from './discover.js';
 export {
