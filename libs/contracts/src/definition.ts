@@ -20,6 +20,8 @@ export type Era = z.infer<typeof era>;
 export const serverDefinition = z.object({
   era,
   protocolVersion: z.string(),
+  /** Which HTTP transport a server was found on; absent: Streamable HTTP, or stdio. `sse` is HTTP+SSE of MCP 2024-11-05. */
+  transport: z.enum(['streamable-http', 'sse']).optional(),
   serverInfo: z.looseObject({ name: z.string(), version: z.string() }),
   capabilities: z.looseObject({}),
   instructions: z.string().optional(),

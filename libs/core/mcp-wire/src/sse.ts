@@ -27,12 +27,20 @@ export class SseDecoder {
   #held = 0;
   #event = '';
   #id: string | undefined;
+  #lastEventId: string | undefined;
   /** The last chunk ended in a carriage return: a line feed at the start of the next one belongs to it. */
   #skipFeed = false;
   overflowed = false;
+  /** How long to wait before the stream is resumed, when the server has said so. */
+  retryMs: number | undefined;
 
   constructor(limits: { readonly maxEventBytes: number }) {
     this.#maxEventCharacters = limits.maxEventBytes;
+  }
+
+  /** Where to resume: of the last event that is complete, also of one without data. */
+  get lastEventId(): string | undefined {
+    return this.#lastEventId;
   }
 
   push(chunk: Uint8Array): readonly SseEvent[] {
@@ -85,11 +93,13 @@ export class SseDecoder {
       this.#held += value.length + 1;
     } else if (field === 'event') this.#event = value;
     else if (field === 'id' && !value.includes('\0')) this.#id = value;
+    else if (field === 'retry' && /^\d{1,9}$/.test(value)) this.retryMs = Number(value);
     return undefined;
   }
 
   #dispatch(): SseEvent | undefined {
     const event = this.#data.length === 0 ? undefined : { event: this.#event || 'message', data: this.#data.join('\n'), id: this.#id };
+    this.#lastEventId = this.#id;
     this.#data = [];
     this.#held = 0;
     this.#event = '';
