@@ -1,5 +1,6 @@
 export { canBeAsked, carriedCapabilities, isDeclaredAsk, NO_CAPABILITIES } from './capabilities.js';
 export { classifyHttp, type Classification, type LegacyMessage, type McpHeaders, type ModernNotification, type ModernRequest, type Rejection } from './classify.js';
+export { contestedNames, contestedTemplates, contestedUris, templateHead, type Contested, type Published } from './collisions.js';
 export { discoverServer, DISCOVERY_LIMITS, type SendRequest } from './discover.js';
 export {
   ENVELOPE_KEYS,

@@ -42,6 +42,16 @@ describe('federatedUri', () => {
     expect(splitUri('git+git+ssh://x')).toEqual({ server: 'git', uri: 'git+ssh://x' });
   });
 
+  // Hosts take a URI for an app or a skill by how it begins, and a skill's last folder must be its name.
+  it.each([
+    ['ui://weather/app.html', 'ui://crm+/weather/app.html'],
+    ['skill://refunds/SKILL.md', 'skill://crm+/refunds/SKILL.md'],
+    ['ui://', 'ui://crm+/'],
+  ])('keeps the scheme of %s', (uri, shown) => {
+    expect(federatedUri('crm', uri)).toBe(shown);
+    expect(splitUri(shown)).toEqual({ server: 'crm', uri });
+  });
+
   it.each(['demo://x', '+x', 'crm+', 'CRM+x', 'a/b+c', ''])('finds no server in %p', (uri) => {
     expect(splitUri(uri)).toBeUndefined();
   });

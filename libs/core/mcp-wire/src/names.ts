@@ -20,15 +20,26 @@ export function federatedName(server: string, name: string): string {
   return `${readable}_${digest}`;
 }
 
-/** A resource URI or template of a server: `<server>+<uri>` is again a URI (RFC 3986 allows `+` in schemes). */
+/** Schemes that hosts look for by their beginning (MCP Apps, MCP Skills): there the server stands behind it. */
+const KEPT_SCHEME = /^(ui|skill):\/\//;
+const SERVER = '[a-z][a-z0-9-]{0,30}';
+const IN_FRONT = new RegExp(`^(${SERVER})\\+([^]+)$`);
+const BEHIND_SCHEME = new RegExp(`^((?:ui|skill)://)(${SERVER})\\+/([^]*)$`);
+
+/**
+ * A resource URI or template of a server: `<server>+<uri>` is again a URI (RFC 3986 allows `+` in schemes). `ui://<rest>` and
+ * `skill://<rest>` become `ui://<server>+/<rest>`: hosts take nothing else for an app, or a skill, and the path behind the
+ * server, which names the skill, stays whole.
+ */
 export function federatedUri(server: string, uri: string): string {
-  return `${server}+${uri}`;
+  const scheme = KEPT_SCHEME.exec(uri)?.[0];
+  return scheme === undefined ? `${server}+${uri}` : `${scheme}${server}+/${uri.slice(scheme.length)}`;
 }
 
-/** The way back from `federatedUri`; `undefined` when no server name stands in front. Whether the server exists is the caller's to check. */
+/** The way back from `federatedUri`; `undefined` when it names no server. Whether the server exists is the caller's to check. */
 export function splitUri(uri: string): { readonly server: string; readonly uri: string } | undefined {
-  const at = uri.indexOf('+');
-  if (at < 1 || at === uri.length - 1) return undefined;
-  const server = uri.slice(0, at);
-  return /^[a-z][a-z0-9-]{0,30}$/.test(server) ? { server, uri: uri.slice(at + 1) } : undefined;
+  const behind = BEHIND_SCHEME.exec(uri);
+  if (behind) return { server: behind[2] as string, uri: `${behind[1]}${behind[3]}` };
+  const inFront = IN_FRONT.exec(uri);
+  return inFront ? { server: inFront[1] as string, uri: inFront[2] as string } : undefined;
 }
