@@ -2,6 +2,8 @@ export * from './audit.js';
 export * from './billing.js';
 export * from './config.js';
 export * from './definition.js';
+export * from './edge.js';
+export * from './edge-sessions.js';
 export * from './errors.js';
 export * from './ids.js';
 export * from './message.js';

@@ -40,8 +40,9 @@ export interface UpstreamCall {
   /**
    * Asks the caller what a legacy server asks in the middle of the call; resolves with the caller's own answer. The call's time
    * stands still meanwhile. A modern server asks by its result instead (`resultType: input_required`), which is passed as it is.
+   * `withdrawn` aborts when the server takes the question back (`notifications/cancelled` with the ask's id).
    */
-  readonly onAsk?: (method: AskMethod, params: Record<string, unknown>) => Promise<UpstreamReply>;
+  readonly onAsk?: (method: AskMethod, params: Record<string, unknown>, withdrawn?: AbortSignal) => Promise<UpstreamReply>;
   /** Progress and log notifications of this call, tokens already those of the params. */
   readonly onEvent?: (method: string, params: Record<string, unknown>) => void;
 }
