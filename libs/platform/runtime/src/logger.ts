@@ -21,7 +21,7 @@ export function createLogger(service: string, options: { readonly logLevel: stri
   return logger;
 }
 
-const BATCH_BYTES = 8_192;
+const BATCH_BYTES = 16_000;
 const FLUSH_MS = 100;
 
 /** Written in the background and many lines at a time, or a slow disk would hold up calls; what is still in memory is written when the process exits. */
