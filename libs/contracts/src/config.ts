@@ -38,6 +38,19 @@ export const jwtIssuerConfig = z.strictObject({
 });
 export type JwtIssuerConfig = z.infer<typeof jwtIssuerConfig>;
 
+/** An origin as a content security policy names it; `*.` in front stands for all its subdomains. */
+const appDomain = z
+  .string()
+  .max(256)
+  .regex(/^(https?|wss?):\/\/(\*\.)?[a-z0-9-]+(\.[a-z0-9-]+)*(:\d{1,5})?$/i, 'must read "https://host", with *. before the host for its subdomains');
+
+/** Origins that apps (MCP Apps, `ui://`) may use. What an app asks for beyond them is cut from its content security policy. */
+export const appDomains = z.strictObject({
+  connectDomains: z.array(appDomain).max(256).default([]).describe('Where apps may send requests'),
+  resourceDomains: z.array(appDomain).max(256).default([]).describe('Where apps may load scripts, styles, images and fonts from'),
+});
+export type AppDomains = z.infer<typeof appDomains>;
+
 export const organizationConfig = z.strictObject({
   name: organizationName,
   audit: z
@@ -46,6 +59,7 @@ export const organizationConfig = z.strictObject({
     })
     .default({ mode: 'standard' }),
   jwt: z.array(jwtIssuerConfig).max(16).default([]),
+  apps: appDomains.optional().describe('Origins that the apps of all servers may use; none when absent'),
   billing: z.strictObject({ stripeCustomer: z.string().max(255).optional().describe('Stripe customer id that usage is reported for') }).default({}),
 });
 export type OrganizationConfig = z.infer<typeof organizationConfig>;
@@ -100,6 +114,7 @@ export const serverConfig = z
       .enum(['shared', 'interactive', 'principal'])
       .default('interactive')
       .describe('Who shares a session (HTTP) or process (stdio) of this server. shared: everybody, and the server can ask clients nothing; interactive: callers that can be asked have one each, all others share one; principal: one for each caller'),
+    apps: appDomains.optional().describe("Origins that this server's apps may use besides the organization's"),
   })
   .refine((server) => (server.stdio === undefined) !== (server.http === undefined), 'needs exactly one of `stdio` and `http`');
 export type ServerConfig = z.infer<typeof serverConfig>;
@@ -112,7 +127,7 @@ export const routeConfig = z.strictObject({
     .enum(['always', 'when-needed', 'never'])
     .optional()
     .describe('Whether names carry their server\'s: always; when-needed: only those that two servers have; never: two servers with the same name are refused. Default: never for one server, always for several'),
-  toolSearch: z.boolean().optional().describe('Show search_tools and call_tool instead of a long list of tools'),
+  toolSearch: z.boolean().optional().describe('Show search_tools and call_tool instead of a long list of tools; every tool can still be called by its name'),
 });
 export type RouteConfig = z.infer<typeof routeConfig>;
 
@@ -144,12 +159,13 @@ export type ArgumentCondition = z.infer<typeof argumentCondition>;
 
 /**
  * `<server>/<tool>` with `*` for any characters on both sides. `prompt:<server>/<name>` and `resource:<server>/<uri>` speak of
- * prompts and resources instead of tools. Tool names are the server's own, before the gateway's prefix.
+ * prompts and resources instead of tools, `method:<server>/<method>` of methods that extensions add (`skills/get`). Tool names
+ * are the server's own, before the gateway's prefix.
  */
 export const rulePattern = z
   .string()
   .max(512)
-  .regex(/^((tool|prompt|resource):)?[a-z0-9*-]+\/.+$/, 'must read "<server>/<tool>", with * as a wildcard, optionally after prompt: or resource:');
+  .regex(/^((tool|prompt|resource|method):)?[a-z0-9*-]+\/.+$/, 'must read "<server>/<tool>", with * as a wildcard, optionally after prompt:, resource: or method:');
 
 /** JSON path of an argument: `customer_id`, `filter.owner`. Dots separate; array elements can't be addressed. */
 const argumentPath = z.string().regex(/^[^.\s"\\]{1,128}(\.[^.\s"\\]{1,128}){0,7}$/, 'must be argument names joined by dots');

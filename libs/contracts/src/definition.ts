@@ -14,6 +14,10 @@ export type ResourceDefinition = z.infer<typeof resourceItem>;
 export type ResourceTemplateDefinition = z.infer<typeof templateItem>;
 export type PromptDefinition = z.infer<typeof item>;
 
+/** One skill of the extension `io.modelcontextprotocol/skills`; its files' digests are of their content. */
+export const skillDefinition = z.looseObject({ uri: z.string() });
+export type SkillDefinition = z.infer<typeof skillDefinition>;
+
 export const era = z.enum(['legacy', 'modern']);
 export type Era = z.infer<typeof era>;
 
@@ -29,7 +33,9 @@ export const serverDefinition = z.object({
   resources: z.array(resourceItem),
   resourceTemplates: z.array(templateItem),
   prompts: z.array(item),
+  /** Absent when the server doesn't declare the extension. */
+  skills: z.array(skillDefinition).optional(),
   /** Items that were left out because they are invalid, each with its reason. */
-  dropped: z.array(z.object({ kind: z.enum(['tool', 'resource', 'resourceTemplate', 'prompt']), name: z.string(), reason: z.string() })),
+  dropped: z.array(z.object({ kind: z.enum(['tool', 'resource', 'resourceTemplate', 'prompt', 'skill']), name: z.string(), reason: z.string() })),
 });
 export type ServerDefinition = z.infer<typeof serverDefinition>;

@@ -3,8 +3,8 @@ import { organizationName } from './ids.js';
 import { event, rpc } from './message.js';
 import { serviceStatus } from './status.js';
 
-/** What a policy speaks of. Cedar action ids. */
-export const policyAction = z.enum(['tools/call', 'prompts/get', 'resources/read']);
+/** What a policy speaks of. Cedar action ids. `extensions/call`: a method that an extension adds; its target is the method. */
+export const policyAction = z.enum(['tools/call', 'prompts/get', 'resources/read', 'extensions/call']);
 export type PolicyAction = z.infer<typeof policyAction>;
 
 /**
@@ -63,7 +63,7 @@ export const policyChanged = event({ subject: 'policy.v1.changed', payload: z.ob
 
 const attribute = z.union([z.string(), z.int(), z.boolean()]);
 
-/** `target` is the server's own tool or prompt name, or resource URI. */
+/** `target` is the server's own tool or prompt name, resource URI, or the method of an extension. */
 export const decisionRequest = z.object({
   organization: organizationName,
   consumer: z.string(),

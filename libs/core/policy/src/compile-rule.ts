@@ -15,8 +15,8 @@ export interface RuleTarget {
   readonly targetPattern: string;
 }
 
-const PATTERN = /^(?:(tool|prompt|resource):)?([^/:]+)\/([^]+)$/;
-const ACTIONS = { tool: 'tools/call', prompt: 'prompts/get', resource: 'resources/read' } as const;
+const PATTERN = /^(?:(tool|prompt|resource|method):)?([^/:]+)\/([^]+)$/;
+const ACTIONS = { tool: 'tools/call', prompt: 'prompts/get', resource: 'resources/read', method: 'extensions/call' } as const;
 const MAX_ARGUMENTS_PER_RULE = 32;
 const MAX_ATTRIBUTES_PER_RULE = 16;
 
@@ -67,7 +67,7 @@ function sentence(conditions: readonly (CompiledCondition & { readonly path: str
 
 function patternFindings(rule: PolicyRule, pattern: string): readonly Finding[] {
   const path = rule.deny === undefined ? 'allow' : 'deny';
-  if (!PATTERN.test(pattern)) return [{ path, message: 'must read "<server>/<tool>", with * as a wildcard, optionally after prompt: or resource:' }];
+  if (!PATTERN.test(pattern)) return [{ path, message: 'must read "<server>/<tool>", with * as a wildcard, optionally after prompt:, resource: or method:' }];
   return pattern.isWellFormed() ? [] : [{ path, message: 'holds half of a UTF-16 pair, which is no text' }];
 }
 

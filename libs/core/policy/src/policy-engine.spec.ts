@@ -18,6 +18,24 @@ function request(changes: Partial<DecisionRequest> = {}): DecisionRequest {
 
 const own = '${consumer.customer_id}';
 
+describe('methods of extensions', () => {
+  const skills = request({ action: 'extensions/call', target: 'skills/get' });
+
+  it('are not allowed by what is said of tools, prompts and resources', () => {
+    const engine = engineWith({ support: [{ allow: '*/*' }, { allow: 'prompt:*/*' }, { allow: 'resource:*/*' }] });
+    expect(engine.mayEver(acme, ['support'], 'extensions/call', 'crm', 'skills/get')).toBe(false);
+    expect(engine.decide(skills)).toMatchObject({ effect: 'deny', agentReason: expect.stringContaining('the method skills/get of crm') });
+  });
+
+  it('are allowed and denied by their names, servers and arguments', () => {
+    const engine = engineWith({ support: [{ allow: 'method:crm/skills/*' }, { deny: 'method:*/skills/get', when: { arguments: { uri: { like: 'skill://internal/*' } } } }] });
+    expect(engine.decide({ ...skills, arguments: { uri: 'skill://refunds/SKILL.md' } }).effect).toBe('permit');
+    expect(engine.decide({ ...skills, arguments: { uri: 'skill://internal/x' } })).toMatchObject({ effect: 'deny', ruleIds: ['support#2'] });
+    expect(engine.decide({ ...skills, server: 'files' }).effect).toBe('deny');
+    expect(engine.decide({ ...skills, action: 'tools/call' }).effect).toBe('deny');
+  });
+});
+
 describe('golden decisions: one rule, one argument', () => {
   const absent = Symbol('absent');
   type Row = readonly [condition: NonNullable<PolicyRule['when']>['arguments'][string], value: unknown, allow: 'permit' | 'deny', deny: 'permit' | 'deny'];

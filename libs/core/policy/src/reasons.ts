@@ -85,6 +85,8 @@ function targetWords(request: DecisionRequest): string {
       return `the prompt ${request.server}/${target}`;
     case 'resources/read':
       return `the resource ${target} of ${request.server}`;
+    case 'extensions/call':
+      return `the method ${target} of ${request.server}`;
   }
 }
 
