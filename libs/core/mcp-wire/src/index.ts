@@ -1,3 +1,4 @@
+export { askForLegacy, askForModern, askInTheNameOf, declinedAnswer, mayAskForInput, readInputRequired, resultTypeOf, MAX_ASK_KEY_CHARACTERS, type Ask, type InputRequired } from './asks.js';
 export { canBeAsked, carriedCapabilities, isDeclaredAsk, NO_CAPABILITIES } from './capabilities.js';
 export { classifyHttp, type Classification, type LegacyMessage, type McpHeaders, type ModernNotification, type ModernRequest, type Rejection } from './classify.js';
 export { contestedNames, contestedTemplates, contestedUris, templateHead, type Contested, type Published } from './collisions.js';
@@ -46,5 +47,6 @@ export { outgoingRequest, PendingCalls, type CallEvent, type OutgoingRequest } f
 export { encodeSse, SSE_KEEP_ALIVE, SseDecoder, type SseEvent } from './sse.js';
 export { parseStrict, type StrictJsonLimits, type StrictJsonResult } from './strict-json.js';
 export { type StrictJsonCode, type StrictJsonFault } from './strict-json-fault.js';
+export { declaresTasks, isTaskMethod, readTaskId, TASKS_EXTENSION, withoutTasks, withTasks, type TaskMethod } from './task.js';
 export { paramsForLegacy, paramsForModern, toLegacyError, toLegacyResult, toModernError, toModernResult } from './translate.js';
 export { ASSUMED_LEGACY_VERSION, LATEST_LEGACY_VERSION, LATEST_MODERN_VERSION, LEGACY_VERSIONS, MODERN_VERSIONS, negotiateLegacyVersion } from './versions.js';
