@@ -19,6 +19,8 @@ import { VisibleLists } from './lists/visible-lists.js';
 import { LocalPolicy } from './policy/local-policy.js';
 import { RemotePolicy } from './policy/remote-policy.js';
 import type { PolicyPort } from './ports.js';
+import { Cancellations } from './requests/cancellations.js';
+import { Cursors } from './requests/cursors.js';
 import { PlainRequests } from './requests/plain-requests.js';
 import { SERVER_INFO } from './requests/server-info.js';
 import { ChangeStreams } from './session/change-streams.js';
@@ -98,6 +100,8 @@ function pipeline(config: EdgeConfig): Provider[] {
     Invoker,
     CallTelemetry,
     Journal,
+    Cancellations,
+    Cursors,
     PlainRequests,
     CallTool,
     SessionRequests,

@@ -9,8 +9,7 @@ import type { Endpoint } from '../catalog/endpoint.js';
 import type { OrganizationCatalog } from '../catalog/organization-catalog.js';
 import { EDGE_CONFIG, type EdgeConfig } from '../edge.config.js';
 import type { Exchange } from '../http/exchange.js';
-import { Sessions } from '../session/sessions.js';
-import type { Session } from '../session/session-seal.js';
+import { Sessions, type OpenSession } from '../session/sessions.js';
 import type { CallRecord } from './call-record.js';
 import { refuse, refuseByProtocol, type Refusal } from './refusal.js';
 
@@ -27,7 +26,7 @@ export interface Admitted {
   /** Of a modern request. */
   readonly envelope: Envelope | undefined;
   /** Of a legacy client that keeps one. */
-  readonly session: Session | undefined;
+  readonly session: OpenSession | undefined;
 }
 
 /** What a caller was recognised as, before its message is looked at. */
@@ -62,7 +61,7 @@ export class Door {
   }
 
   /** Step 1. */
-  read(exchange: Exchange, { principal, organization }: Recognised, record: CallRecord): Admitted | Refusal {
+  async read(exchange: Exchange, { principal, organization }: Recognised, record: CallRecord): Promise<Admitted | Refusal> {
     const parsed = this.parse(exchange);
     if (parsed.kind === 'refusal') return parsed;
     const { message } = parsed;
@@ -79,9 +78,11 @@ export class Door {
     if (!endpoint) return refuse(id, 'not_found', `There is no route ${quote(exchange.route ?? '')}.`);
     const subject = subjectOf(principal);
     const era: Era = classified.kind === 'legacy' ? 'legacy' : 'modern';
-    let session: Session | undefined;
+    let session: OpenSession | undefined;
     if (classified.kind === 'legacy' && sessionId !== undefined && record.method !== 'initialize') {
-      session = this.sessions.open(sessionId, subject, this.clock.now());
+      const opened = this.sessions.open(sessionId, subject, this.clock.now());
+      // Waits only for a session that this edge has never heard of.
+      session = opened instanceof Promise ? await opened : opened;
       if (!session) return refuse(id, 'not_found', 'Session not found: initialize again.');
     }
     const envelope = classified.kind === 'modern' ? classified.envelope : undefined;

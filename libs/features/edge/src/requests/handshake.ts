@@ -1,3 +1,5 @@
+import type { ServerView } from '@mcpgw/contracts';
+import { isObject } from '@mcpgw/core-mcp-wire';
 import type { Principal } from '../authn/principal.js';
 import type { Endpoint } from '../catalog/endpoint.js';
 import type { OfferKind } from '../catalog/offer.js';
@@ -7,16 +9,23 @@ const MAX_INSTRUCTIONS_CHARACTERS = 16_384;
 const KINDS: readonly OfferKind[] = ['tools', 'prompts', 'resources', 'resourceTemplates'];
 
 /** The union of what the endpoint's servers can do and the gateway carries. Tools always: servers may come later. */
-export function capabilitiesOf(endpoint: Endpoint, lists: 'listChanged' | 'plain'): Record<string, object> {
+export function capabilitiesOf(endpoint: Endpoint): Record<string, object> {
   const has = (name: string): boolean => endpoint.servers.some((server) => server.definition !== undefined && name in server.definition.capabilities);
-  const changing = lists === 'listChanged' ? { listChanged: true } : {};
+  const changing = { listChanged: true };
+  const subscribe = endpoint.servers.some(canBeWatched) ? { subscribe: true } : {};
   return {
     tools: changing,
     ...(has('prompts') ? { prompts: changing } : {}),
-    ...(has('resources') ? { resources: changing } : {}),
+    ...(has('resources') ? { resources: { ...changing, ...subscribe } } : {}),
     ...(has('completions') ? { completions: {} } : {}),
     ...(has('logging') ? { logging: {} } : {}),
   };
+}
+
+/** Whether the server tells when one of its resources changes. */
+export function canBeWatched({ definition }: ServerView): boolean {
+  const resources = definition?.capabilities['resources'];
+  return isObject(resources) && resources['subscribe'] === true;
 }
 
 /** The instructions of the servers of which the principal sees anything; of several, each under its server's name. */

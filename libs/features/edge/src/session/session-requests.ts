@@ -66,7 +66,7 @@ export class SessionRequests {
       return { ...refusal, answer: { ...refusal.answer, headers: { allow: 'POST' } } };
     }
     const subject = subjectOf(recognised.principal);
-    const session = this.sessions.open(token, subject, this.clock.now());
+    const session = await this.sessions.open(token, subject, this.clock.now());
     return session ? { kind: 'owner', recognised, subject, session, token } : refuse(null, 'not_found', 'Session not found: initialize again.');
   }
 
@@ -74,7 +74,7 @@ export class SessionRequests {
   private async look(authorization: string | undefined, route: string | undefined, owner: Owner, record: CallRecord): ReturnType<Parameters<ChangeStreams['add']>[2]> {
     const recognised = await this.door.recognise(authorization, record);
     if (recognised.kind === 'refusal' || subjectOf(recognised.principal) !== owner.subject) return undefined;
-    if (!this.sessions.open(owner.token, owner.subject, this.clock.now())) return undefined;
+    if (!(await this.sessions.open(owner.token, owner.subject, this.clock.now()))) return undefined;
     const endpoint = recognised.organization.endpoint(route);
     return endpoint && { principal: recognised.principal, endpoint };
   }

@@ -1,33 +1,196 @@
 import { createSecretKey } from 'node:crypto';
-import { Inject, Injectable } from '@nestjs/common';
-import { KEY_FILES, type KeyFiles } from '@mcpgw/platform-runtime';
+import { Inject, Injectable, type OnApplicationShutdown, type OnModuleInit } from '@nestjs/common';
+import type { LogLevel } from '@mcpgw/core-mcp-wire';
+import type { Bus } from '@mcpgw/platform-bus';
+import { BUS, CLOCK, HEALTH, KEY_FILES, type Clock, type Health, type KeyFiles } from '@mcpgw/platform-runtime';
 import { EDGE_CONFIG, type EdgeConfig } from '../edge.config.js';
 import { EndedSessions } from './ended-sessions.js';
+import { SessionReplicas, type SessionChange } from './session-replicas.js';
 import { SessionSeal, type Session } from './session-seal.js';
+import { SessionRow, SessionTable, type WatchedUri } from './session-table.js';
 
 const MAX_ENDED = 10_000;
+const SWEEP_MS = 15_000;
+/** Others hear of a session's use at most this often, and at least six times before it would count as idle. */
+const TELL_EVERY_MS = 300_000;
+/** Clocks of two machines may differ by this much. */
+const CLOCK_SKEW_MS = 5_000;
 
-/** Legacy sessions: sealed tokens, and the few that this process knows to be over. */
+/** What the client of a session may count on without having set it (MCP leaves the level before `logging/setLevel` to the server). */
+const FIRST_LOG_LEVEL: LogLevel = 'info';
+
+/** A session that is presented by its owner, as its token and its soft state say. */
+export interface OpenSession extends Session {
+  readonly state: SessionRow;
+}
+
+/** Who hears that a session is over, or that what it watches has changed, wherever that was. */
+export interface SessionListener {
+  sessionEnded(id: string): void;
+  sessionChanged(row: SessionRow): void;
+}
+
+/**
+ * Legacy sessions: sealed tokens, which any edge can read, and their soft state, which every edge keeps. A session that nobody
+ * knows is over, unless it began before this edge could have heard of it: then it goes on with nothing set.
+ */
 @Injectable()
-export class Sessions {
+export class Sessions implements OnModuleInit, OnApplicationShutdown {
   private readonly seal: SessionSeal;
   private readonly ended = new EndedSessions(MAX_ENDED);
+  private readonly table: SessionTable;
+  private readonly replicas: SessionReplicas;
+  private readonly listeners = new Set<SessionListener>();
+  private readonly tellEveryMs: number;
+  /** What began before this moment may have gone unheard. */
+  private deafUntilMs: number;
+  private stopListening = (): void => {};
+  private timer: NodeJS.Timeout | undefined;
 
-  constructor(@Inject(EDGE_CONFIG) config: EdgeConfig, @Inject(KEY_FILES) keyFiles: KeyFiles) {
+  constructor(
+    @Inject(EDGE_CONFIG) config: EdgeConfig,
+    @Inject(KEY_FILES) keyFiles: KeyFiles,
+    @Inject(BUS) private readonly bus: Bus,
+    @Inject(HEALTH) private readonly health: Health,
+    @Inject(CLOCK) private readonly clock: Clock,
+  ) {
     this.seal = new SessionSeal(createSecretKey(keyFiles.symmetric('sessions')), config.sessionMaxAgeSeconds * 1_000);
+    const idleMs = config.sessionIdleSeconds * 1_000;
+    this.table = new SessionTable({ max: config.maxSessions, maxPerPrincipal: config.maxSessionsPerPrincipal, idleMs });
+    this.tellEveryMs = Math.min(TELL_EVERY_MS, idleMs / 6);
+    this.deafUntilMs = clock.now();
+    this.replicas = new SessionReplicas(bus, health.instance, this.table, this.ended, {
+      ended: (ids) => ids.forEach((id) => this.over(id)),
+      changed: (row) => this.changed(row),
+    });
   }
 
-  begin(session: Omit<Session, 'id' | 'issuedAtMs'>, nowMs: number): string {
-    return this.seal.seal(session, nowMs);
+  onModuleInit(): void {
+    this.health.detail('sessions', () => this.table.size);
+    this.replicas.start();
+    this.stopListening = this.bus.onReconnect(() => (this.deafUntilMs = this.clock.now()));
+    this.timer = setInterval(() => this.sweep(), SWEEP_MS).unref();
   }
 
-  /** `undefined` for what is malformed, another's, too old or ended. */
-  open(token: string, subject: string, nowMs: number): Session | undefined {
+  async onApplicationShutdown(): Promise<void> {
+    clearInterval(this.timer);
+    this.stopListening();
+    await this.replicas.close();
+  }
+
+  listen(listener: SessionListener): () => void {
+    this.listeners.add(listener);
+    return () => this.listeners.delete(listener);
+  }
+
+  /** The new session's token; `undefined` when there are as many as may be and all that might make room are in use. */
+  begin(session: Omit<Session, 'id' | 'issuedAtMs'>, nowMs: number): string | undefined {
+    const token = this.seal.seal(session, nowMs);
+    const sealed = this.seal.open(token, session.subject, nowMs);
+    return sealed && this.admit(new SessionRow(sealed.id, sealed.subject, nowMs)) ? token : undefined;
+  }
+
+  /** `undefined` for what is malformed, another's, too old or over. A promise only when others have to be asked. */
+  open(token: string, subject: string, nowMs: number): OpenSession | undefined | Promise<OpenSession | undefined> {
     const session = this.seal.open(token, subject, nowMs);
-    return session && !this.ended.has(session.id) ? session : undefined;
+    if (!session || this.ended.has(session.id)) return undefined;
+    const row = this.table.get(session.id);
+    return row ? this.used(session, row, nowMs) : this.find(session, nowMs);
   }
 
-  end(session: Session): void {
-    this.ended.add(session.id);
+  /** Call it for as long as something of the session is open here; the result ends that. */
+  hold({ state }: OpenSession): () => void {
+    state.held += 1;
+    return () => void (state.held -= 1);
+  }
+
+  setLogLevel({ state }: OpenSession, logLevel: LogLevel): void {
+    state.logLevel = logLevel;
+    this.tell(state, { logLevel });
+  }
+
+  logLevel(session: OpenSession | undefined): LogLevel {
+    return session?.state.logLevel ?? FIRST_LOG_LEVEL;
+  }
+
+  /** False at the bound, with nothing changed. */
+  watch({ state }: OpenSession, watch: WatchedUri): boolean {
+    if (!state.watch(watch)) return false;
+    this.tell(state, { watch });
+    this.changed(state);
+    return true;
+  }
+
+  unwatch({ state }: OpenSession, unwatch: WatchedUri): void {
+    state.unwatch(unwatch);
+    this.tell(state, { unwatch });
+    this.changed(state);
+  }
+
+  /** Who the client of a session is that began before its `initialize`. */
+  introduce({ state }: OpenSession, client: NonNullable<SessionChange['client']>): void {
+    state.client = client;
+    this.tell(state, { client });
+  }
+
+  end({ id }: Session): void {
+    this.table.remove(id);
+    this.ended.add(id, 'ended');
+    this.replicas.tellEnded([id], 'ended');
+    this.over(id);
+  }
+
+  private used(session: Session, row: SessionRow, nowMs: number): OpenSession {
+    this.table.touch(row, nowMs);
+    if (nowMs - row.toldAtMs > this.tellEveryMs) this.replicas.tellChange(row, {});
+    const { client } = row;
+    return client ? { ...session, protocolVersion: client.protocolVersion, clientName: client.name, capabilities: client.capabilities, state: row } : { ...session, state: row };
+  }
+
+  private async find(session: Session, nowMs: number): Promise<OpenSession | undefined> {
+    await this.replicas.ask(session.id);
+    const row = this.table.get(session.id);
+    if (row) return this.used(session, row, nowMs);
+    if (this.ended.has(session.id)) return undefined;
+    if (session.issuedAtMs < this.deafUntilMs + CLOCK_SKEW_MS || this.bus.problem() !== undefined) {
+      const adopted = new SessionRow(session.id, session.subject, nowMs);
+      return this.admit(adopted) ? { ...session, state: adopted } : undefined;
+    }
+    this.ended.add(session.id, 'crowded');
+    return undefined;
+  }
+
+  private admit(row: SessionRow): boolean {
+    const crowded = this.table.add(row);
+    if (!crowded) return false;
+    for (const id of crowded) {
+      this.ended.add(id, 'crowded');
+      this.over(id);
+    }
+    if (crowded.length > 0) this.replicas.tellEnded(crowded, 'crowded');
+    this.replicas.tellKnown(row);
+    return true;
+  }
+
+  private sweep(): void {
+    const nowMs = this.clock.now();
+    for (const row of this.table.held()) {
+      this.table.touch(row, nowMs);
+      if (nowMs - row.toldAtMs > this.tellEveryMs) this.replicas.tellChange(row, {});
+    }
+    // Said to nobody: the edge that knows of a later use keeps the session and answers for it.
+    for (const id of this.table.expire(nowMs)) this.over(id);
+  }
+
+  private tell(row: SessionRow, change: SessionChange): void {
+    this.replicas.tellChange(row, change);
+  }
+
+  private over(id: string): void {
+    for (const listener of this.listeners) listener.sessionEnded(id);
+  }
+
+  private changed(row: SessionRow): void {
+    for (const listener of this.listeners) listener.sessionChanged(row);
   }
 }
