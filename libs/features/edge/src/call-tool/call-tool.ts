@@ -49,7 +49,7 @@ export class CallTool {
     const caller = await this.door.recognise(exchange.header('authorization'), record);
     if (caller.kind === 'refusal') return caller;
     // 1. What exactly do they say?
-    const admitted = this.door.read(exchange, caller, record);
+    const admitted = await this.door.read(exchange, caller, record);
     if (admitted.kind === 'refusal') return admitted;
     const { message } = admitted;
     if (message.kind === 'request' && isGoverned(message.method)) return this.call(exchange, record, admitted, message, message.method);
