@@ -61,7 +61,8 @@ export function isDeclaredAsk(capabilities: JsonObject, method: string, params: 
       const modes = capabilities['elicitation'];
       if (!isObject(modes)) return false;
       const mode = params?.['mode'] ?? 'form';
-      return isObject(modes[String(mode)]) || (mode === 'form' && Object.keys(modes).length === 0);
+      if (mode === 'url') return isObject(modes['url']);
+      return mode === 'form' && (isObject(modes['form']) || Object.keys(modes).length === 0);
     }
     case 'sampling/createMessage': {
       const sampling = capabilities['sampling'];
