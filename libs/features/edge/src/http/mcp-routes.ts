@@ -10,6 +10,7 @@ import { EDGE_CONFIG, type EdgeConfig } from '../edge.config.js';
 import { SessionRequests } from '../session/session-requests.js';
 import type { Answer } from './answer.js';
 import { Exchange } from './exchange.js';
+import { ReplyOutlet } from './reply-outlet.js';
 
 const PATHS = ['/mcp', '/mcp/:route'];
 
@@ -52,7 +53,7 @@ export class McpRoutes {
   }
 
   private async post(request: FastifyRequest, reply: FastifyReply): Promise<FastifyReply> {
-    const exchange = new Exchange(request, reply, this.config.keepAliveSeconds * 1_000);
+    const exchange = new Exchange(request, new ReplyOutlet(reply, this.config.keepAliveSeconds * 1_000, readsEvents(request)));
     exchange.finish(await this.calls.handle(exchange));
     return reply;
   }
@@ -95,6 +96,11 @@ const NO_SUCH_ROUTE = refuse(null, 'not_found', 'There is no such route.');
 const METHOD_NOT_ALLOWED = refuseByProtocol(null, 405, { code: -32600, message: 'Only POST, and GET and DELETE in a session, are served here.' });
 const NOT_HTTP = refuseByProtocol(null, 400, { code: -32600, message: 'This is not a valid HTTP request.' });
 const HEADERS_TOO_LARGE = refuseByProtocol(null, 431, { code: -32600, message: 'The request headers are too large.' });
+
+/** Whether the client accepts an event stream as the answer. */
+function readsEvents({ headers }: FastifyRequest): boolean {
+  return /text\/event-stream|\*\/\*/i.test(headers.accept ?? '');
+}
 
 function send(reply: FastifyReply, answer: Answer): FastifyReply {
   reply.code(answer.http).headers(answer.headers);
