@@ -3,6 +3,7 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { startGatewaySystem } from '../../libs/testing/dist/index.js';
+import { runClientLeg } from './client-leg.mjs';
 import { faults, tally } from './compare.mjs';
 import { References, runServerLeg, SERVER_LEGS } from './legs.mjs';
 import { report } from './report.mjs';
@@ -48,6 +49,7 @@ async function serverLegs(names) {
 
 try {
   await serverLegs(Object.keys(SERVER_LEGS).filter(wanted));
+  if (wanted('client')) runs.push(...(await runClientLeg(baseline, options('scenario')[0])));
 } finally {
   for (const fixture of Object.values(fixtures)) fixture.close();
 }
