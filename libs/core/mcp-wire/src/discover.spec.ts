@@ -56,6 +56,24 @@ describe('discoverServer', () => {
     ]);
   });
 
+  it('drops a tool whose header annotations are invalid, and says why', async () => {
+    const annotated = (header: unknown) => ({ inputSchema: { type: 'object', properties: { region: { type: 'string', 'x-mcp-header': header } } } });
+    const found = await discoverServer(server({ 'tools/list': [{ tools: [tool('good', annotated('Region')), tool('bad', annotated('no token'))] }] }), HANDSHAKE);
+    expect(found.tools.map(({ name }) => name)).toEqual(['good']);
+    expect(found.dropped).toMatchObject([{ kind: 'tool', name: 'bad', reason: expect.stringContaining('x-mcp-header') }]);
+  });
+
+  it('lists the skills of a server that declares them; their failure costs nothing else', async () => {
+    const skilled = { ...HANDSHAKE, capabilities: { tools: {}, resources: {}, extensions: { 'io.modelcontextprotocol/skills': {} } } };
+    const skill = { uri: 'skill://a/SKILL.md', frontmatter: { name: 'a', description: 'b' }, resources: [{ uri: 'skill://a/SKILL.md', digest: 'sha256:00', size: 1 }] };
+    const found = await discoverServer(server({ 'tools/list': [{ tools: [tool('t')] }], 'skills/list': [{ skills: [skill, { frontmatter: {} }] }] }), skilled);
+    expect(found.skills).toEqual([skill]);
+    expect(found.dropped).toMatchObject([{ kind: 'skill', reason: expect.stringContaining('"uri"') }]);
+    expect(serverDefinition.parse(found)).toEqual(found);
+    const failing: SendRequest = async (method, params) => (method === 'skills/list' ? { error: { code: -32603, message: 'boom' } } : server({ 'tools/list': [{ tools: [tool('t')] }] })(method, params));
+    expect(await discoverServer(failing, skilled)).toMatchObject({ tools: [{ name: 't' }], skills: [], dropped: [{ kind: 'skill', name: '*' }] });
+  });
+
   it('stops at a cursor that repeats, at too many pages and at too many items, and says so', async () => {
     const endless: SendRequest = async () => ({ result: { tools: [], nextCursor: 'again' } });
     const only = { ...HANDSHAKE, capabilities: { tools: {} } };

@@ -1,6 +1,7 @@
-import { GatewayError, type ServerDefinition, type UpstreamReply } from '@mcpgw/contracts';
+import { GatewayError, type ServerDefinition, type SkillDefinition, type UpstreamReply } from '@mcpgw/contracts';
 import type { Handshake } from './handshake.js';
 import { isObject, quote, type JsonObject } from './json-rpc.js';
+import { readParamHeaders } from './param-headers.js';
 
 /** Bounds of what one server may offer, per list; `bytes` is of JSON, over all lists. */
 export const DISCOVERY_LIMITS = { items: 10_000, pages: 100, bytes: 4 * 1_024 * 1_024 } as const;
@@ -24,6 +25,7 @@ const LISTS = {
   resources: { kind: 'resource', method: 'resources/list', capability: 'resources', member: 'resources', key: 'uri' },
   resourceTemplates: { kind: 'resourceTemplate', method: 'resources/templates/list', capability: 'resources', member: 'resourceTemplates', key: 'uriTemplate' },
   prompts: { kind: 'prompt', method: 'prompts/list', capability: 'prompts', member: 'prompts', key: 'name' },
+  skills: { kind: 'skill', method: 'skills/list', capability: 'resources', member: 'skills', key: 'uri' },
 } as const satisfies Record<string, ListSpec>;
 
 const METHOD_NOT_FOUND = -32601;
@@ -40,6 +42,7 @@ export async function discoverServer(send: SendRequest, handshake: Handshake): P
   const resources = await list(send, handshake, LISTS.resources, collector);
   const resourceTemplates = await list(send, handshake, LISTS.resourceTemplates, collector);
   const prompts = await list(send, handshake, LISTS.prompts, collector);
+  const skills = declaresSkills(handshake) ? await list(send, handshake, LISTS.skills, collector) : undefined;
   const { era, protocolVersion, serverInfo, capabilities, instructions } = handshake;
   return {
     era,
@@ -51,8 +54,14 @@ export async function discoverServer(send: SendRequest, handshake: Handshake): P
     resources: resources as ServerDefinition['resources'],
     resourceTemplates: resourceTemplates as ServerDefinition['resourceTemplates'],
     prompts: prompts as ServerDefinition['prompts'],
+    ...(skills === undefined ? {} : { skills: skills as SkillDefinition[] }),
     dropped: collector.dropped,
   };
+}
+
+/** A server with skills has resources too, for they are its files (SEP-2640). */
+function declaresSkills({ capabilities: { extensions } }: Handshake): boolean {
+  return isObject(extensions) && isObject(extensions['io.modelcontextprotocol/skills']);
 }
 
 async function list(send: SendRequest, handshake: Handshake, spec: ListSpec, collector: Collector): Promise<JsonObject[]> {
@@ -65,6 +74,11 @@ async function list(send: SendRequest, handshake: Handshake, spec: ListSpec, col
     if ('error' in reply) {
       // A server may have resources and know no templates, for instance.
       if (reply.error.code === METHOD_NOT_FOUND && page === 1) return [];
+      // An extension that fails must not cost what the server has besides.
+      if (spec.kind === 'skill') {
+        collector.drop(spec.kind, '*', `the server refused ${spec.method} with error ${reply.error.code}`);
+        return sorted(items);
+      }
       throw new GatewayError('upstream_failed', `The server refused ${spec.method} with error ${reply.error.code} (${quote(reply.error.message)}). See its own log.`);
     }
     const found = reply.result[spec.member];
@@ -120,8 +134,12 @@ function problemOf(spec: ListSpec, item: unknown): string | undefined {
   const key = item[spec.key];
   if (typeof key !== 'string' || key === '') return `"${spec.key}" is not a non-empty string`;
   if (key.length > MAX_KEY_CHARACTERS) return `"${spec.key}" has more than ${MAX_KEY_CHARACTERS} characters`;
+  if (spec.kind === 'skill') return undefined;
   if (typeof item['name'] !== 'string') return '"name" is not a string';
   if (spec.kind !== 'tool') return undefined;
   const schema = item['inputSchema'];
-  return isObject(schema) && schema['type'] === 'object' ? undefined : '"inputSchema" is not a JSON Schema of type "object"';
+  if (!isObject(schema) || schema['type'] !== 'object') return '"inputSchema" is not a JSON Schema of type "object"';
+  // Also of servers on stdio: whatever theirs is, our clients' transport may be HTTP, where such a tool must not be offered.
+  const headers = readParamHeaders(schema);
+  return headers.ok ? undefined : headers.reason;
 }

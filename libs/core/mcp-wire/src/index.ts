@@ -44,6 +44,7 @@ export { decodeHeaderValue, encodeHeaderValue, HEADER_MISMATCH, MISSING_CLIENT_C
 export { federatedName, federatedUri, MAX_FEDERATED_NAME, splitUri } from './names.js';
 export { paramHeaderValues, readParamHeaders, type ParamHeader, type ParamHeaders } from './param-headers.js';
 export { outgoingRequest, PendingCalls, type CallEvent, type OutgoingRequest } from './pending.js';
+export { SearchIndex, type SearchedTool } from './search-index.js';
 export { encodeSse, SSE_KEEP_ALIVE, SseDecoder, type SseEvent } from './sse.js';
 export { parseStrict, type StrictJsonLimits, type StrictJsonResult } from './strict-json.js';
 export { type StrictJsonCode, type StrictJsonFault } from './strict-json-fault.js';

@@ -3,7 +3,7 @@ import type { JsonObject, RpcError } from './json-rpc.js';
 import { LATEST_MODERN_VERSION } from './versions.js';
 
 /** Results that must say how long and for whom they may be cached (MCP 2026-07-28, server/utilities/caching). */
-const CACHEABLE: ReadonlySet<string> = new Set(['server/discover', 'tools/list', 'prompts/list', 'resources/list', 'resources/templates/list', 'resources/read']);
+const CACHEABLE: ReadonlySet<string> = new Set(['server/discover', 'tools/list', 'prompts/list', 'resources/list', 'resources/templates/list', 'resources/read', 'skills/list', 'skills/get', 'resources/directory/read']);
 
 /** Not found, up to 2025-11-25; must not be sent since. */
 const LEGACY_RESOURCE_NOT_FOUND = -32002;
@@ -15,7 +15,7 @@ const INVALID_PARAMS = -32602;
  */
 export function toModernResult(method: string, result: JsonObject, options?: { readonly ttlMs?: number }): Record<string, unknown> {
   const resultType = typeof result['resultType'] === 'string' ? result['resultType'] : 'complete';
-  if (resultType !== 'complete' || !CACHEABLE.has(method)) return { ...result, resultType };
+  if (resultType !== 'complete' || !CACHEABLE.has(method)) return { ...result, resultType, ...('cacheScope' in result ? { cacheScope: 'private' } : {}) };
   return { ...result, resultType, ttlMs: ttlOf(result, options?.ttlMs ?? 0), cacheScope: 'private' };
 }
 
