@@ -6,19 +6,32 @@ export interface PoolLimits {
   readonly connectTimeoutMs: number;
 }
 
-/** A share in the pool of one origin; give it back with `release`. */
+/** A share in the connections to one origin; give it back with `release`. */
 export interface PoolShare {
   readonly pool: Pool;
+  /**
+   * For what stays open long (event streams, calls that may wait for a person) and for what must never wait behind it: answers
+   * to the server and cancellations. Without this, as many open questions as there are connections would block each other's answers.
+   */
+  readonly side: Pool;
   release(): void;
 }
 
+/** Bounds streams and sessions of all servers at one origin; each server has its own bounds below this. */
+const SIDE_CONNECTIONS = 2_048;
+
+interface Pools {
+  readonly pool: Pool;
+  readonly side: Pool;
+}
+
 /**
- * One undici pool per origin and network permission, shared by all servers there, closed when its last share is released.
+ * One pair of undici pools per origin and network permission, shared by all servers there, closed when its last share is released.
  * Redirects, compression and proxies are not in play: what is dialled is what is configured.
  */
 export class ConnectionPools {
   readonly #limits: PoolLimits;
-  readonly #pools = new Map<string, { readonly pool: Pool; shares: number }>();
+  readonly #pools = new Map<string, Pools & { shares: number }>();
   /** Released, waiting for their last requests. */
   readonly #closing = new Set<Pool>();
 
@@ -35,7 +48,8 @@ export class ConnectionPools {
     const key = `${allowPrivateNetwork ? 'any' : 'public'} ${origin}`;
     let entry = this.#pools.get(key);
     if (entry === undefined) {
-      entry = { pool: this.#open(origin, allowPrivateNetwork), shares: 0 };
+      const { connectionsPerOrigin } = this.#limits;
+      entry = { pool: this.#open(origin, allowPrivateNetwork, connectionsPerOrigin), side: this.#open(origin, allowPrivateNetwork, SIDE_CONNECTIONS), shares: 0 };
       this.#pools.set(key, entry);
     }
     const held = entry;
@@ -47,27 +61,31 @@ export class ConnectionPools {
       held.shares -= 1;
       if (held.shares > 0) return;
       this.#pools.delete(key);
-      // Waits for requests under way; each of them has a deadline.
-      this.#closing.add(held.pool);
-      void held.pool
-        .close()
-        .catch(() => held.pool.destroy())
-        .finally(() => this.#closing.delete(held.pool));
+      for (const pool of [held.pool, held.side]) this.#close(pool);
     };
-    return { pool: held.pool, release };
+    return { pool: held.pool, side: held.side, release };
   }
 
   /** Cuts every connection. */
   async destroy(): Promise<void> {
-    const pools = [...[...this.#pools.values()].map(({ pool }) => pool), ...this.#closing];
+    const pools = [...[...this.#pools.values()].flatMap(({ pool, side }) => [pool, side]), ...this.#closing];
     this.#pools.clear();
     await Promise.all(pools.map((pool) => pool.destroy()));
   }
 
-  #open(origin: string, allowPrivateNetwork: boolean): Pool {
-    const { connectionsPerOrigin, connectTimeoutMs } = this.#limits;
+  /** Waits for requests under way; each of them has a deadline. */
+  #close(pool: Pool): void {
+    this.#closing.add(pool);
+    void pool
+      .close()
+      .catch(() => pool.destroy())
+      .finally(() => this.#closing.delete(pool));
+  }
+
+  #open(origin: string, allowPrivateNetwork: boolean, connections: number): Pool {
+    const { connectTimeoutMs } = this.#limits;
     return new Pool(origin, {
-      connections: connectionsPerOrigin,
+      connections,
       // Every exchange has a deadline of its own.
       headersTimeout: 0,
       bodyTimeout: 0,

@@ -1,4 +1,4 @@
-import { SseDecoder } from '@mcpgw/core-mcp-wire';
+import { SseDecoder, type SseEvent } from '@mcpgw/core-mcp-wire';
 import type { Dispatcher } from 'undici';
 
 export type ResponseHeaders = Readonly<Record<string, string | string[] | undefined>>;
@@ -11,6 +11,8 @@ export type Answer =
   /** The event stream ended without it. */
   | { readonly kind: 'stream-end'; readonly status: number; readonly headers: ResponseHeaders }
   | { readonly kind: 'too-large' }
+  /** With a content-encoding, though we ask for none: never unpacked, so that nothing small can become something huge. */
+  | { readonly kind: 'encoded' }
   | { readonly kind: 'not-sent'; readonly cause: unknown }
   | { readonly kind: 'lost'; readonly cause: unknown }
   | { readonly kind: 'aborted'; readonly sent: boolean };
@@ -20,15 +22,22 @@ export interface ExchangeRequest {
   readonly path: string;
   readonly headers: Readonly<Record<string, string>>;
   readonly body?: string;
+  /** Of the whole response; of a `standing` stream, of one event. */
   readonly maxResponseBytes: number;
+  /** An event stream that is meant to stay open, with any number of messages. */
+  readonly standing?: boolean;
   /** Called with the JSON of each event; true means that this is the message waited for. */
   readonly onEvent?: (message: unknown) => boolean;
+  /** Called with each event before its JSON is read; true means that it is no message. */
+  readonly onRawEvent?: (event: SseEvent) => boolean;
   /** Called once when a successful event stream begins. */
   readonly onOpen?: () => void;
 }
 
 /** How long a stream may stay open after the answer came, before its connection is cut instead of used again. */
 const DRAIN_MS = 2_000;
+
+const EVENT_ID = /^[\x21-\x7e]{1,1024}$/;
 
 /**
  * One HTTP request on undici's dispatch interface: no streams, no per-chunk promises, and it can tell whether anything was
@@ -55,6 +64,17 @@ export class Exchange implements Dispatcher.DispatchHandler {
     dispatcher.dispatch({ path: request.path, method: request.method, headers: request.headers as Record<string, string>, body: request.body ?? null }, this);
   }
 
+  /** Where the event stream can be resumed; undefined when the server gave no id, or one that no header can carry. */
+  get lastEventId(): string | undefined {
+    const id = this.#decoder?.lastEventId;
+    return id !== undefined && EVENT_ID.test(id) ? id : undefined;
+  }
+
+  /** How long the server wants us to wait before we resume. */
+  get retryMs(): number | undefined {
+    return this.#decoder?.retryMs;
+  }
+
   /** Gives up: cuts the connection if the request is on it, else keeps it from being sent. */
   abort(): void {
     this.#finish({ kind: 'aborted', sent: this.#controller !== undefined });
@@ -67,9 +87,11 @@ export class Exchange implements Dispatcher.DispatchHandler {
     if (this.#settled) controller.abort(new Error('given up'));
   }
 
-  onResponseStart(_controller: Dispatcher.DispatchController, status: number, headers: ResponseHeaders): void {
+  onResponseStart(controller: Dispatcher.DispatchController, status: number, headers: ResponseHeaders): void {
     this.#status = status;
     this.#headers = headers;
+    const encoding = headers['content-encoding'];
+    if (encoding !== undefined && encoding !== 'identity' && encoding !== '') return this.#cut(controller, { kind: 'encoded' });
     const type = headers['content-type'];
     if (this.#request.onEvent === undefined || typeof type !== 'string' || !type.toLowerCase().startsWith('text/event-stream')) return;
     this.#decoder = new SseDecoder({ maxEventBytes: this.#request.maxResponseBytes });
@@ -78,17 +100,14 @@ export class Exchange implements Dispatcher.DispatchHandler {
 
   onResponseData(controller: Dispatcher.DispatchController, chunk: Buffer): void {
     this.#bytes += chunk.length;
-    if (this.#bytes > this.#request.maxResponseBytes) {
-      this.#finish({ kind: 'too-large' });
-      controller.abort(new Error('response too large'));
-      return;
-    }
+    const isStanding = this.#request.standing === true && this.#decoder !== undefined;
+    if (isStanding ? this.#decoder?.overflowed === true : this.#bytes > this.#request.maxResponseBytes) return this.#cut(controller, { kind: 'too-large' });
     if (this.#settled) return;
     if (this.#decoder === undefined) {
       this.#chunks.push(chunk);
       return;
     }
-    for (const event of this.#decoder.push(chunk)) this.#event(event.data);
+    for (const event of this.#decoder.push(chunk)) this.#event(event);
   }
 
   onResponseEnd(): void {
@@ -107,11 +126,11 @@ export class Exchange implements Dispatcher.DispatchHandler {
     this.#finish(this.#controller === undefined ? { kind: 'not-sent', cause } : { kind: 'lost', cause });
   }
 
-  #event(data: string): void {
-    if (this.#settled || data === '') return;
+  #event(event: SseEvent): void {
+    if (this.#settled || this.#request.onRawEvent?.(event) === true || event.data === '') return;
     let message: unknown;
     try {
-      message = JSON.parse(data);
+      message = JSON.parse(event.data);
     } catch {
       // Not ours to repair: without its answer the stream ends as lost.
       return;
@@ -119,6 +138,11 @@ export class Exchange implements Dispatcher.DispatchHandler {
     if (this.#request.onEvent?.(message) !== true) return;
     this.#finish({ kind: 'message', status: this.#status, headers: this.#headers, message });
     this.#drain = setTimeout(() => this.#controller?.abort(new Error('stream stayed open')), DRAIN_MS).unref();
+  }
+
+  #cut(controller: Dispatcher.DispatchController, answer: Answer): void {
+    this.#finish(answer);
+    controller.abort(new Error(`the response is ${answer.kind}`));
   }
 
   #finish(answer: Answer): void {

@@ -1,104 +1,88 @@
-import { GatewayError, type ToolDefinition, type UpstreamReply } from '@mcpgw/contracts';
-import { encodeHeaderValue, isObject, LATEST_MODERN_VERSION, nameHeaderSource, outgoingRequest, paramsForLegacy, paramsForModern, progressTokenOf, type ClientInfo, type JsonObject } from '@mcpgw/core-mcp-wire';
-import type { Pool } from 'undici';
-import { ArgumentHeaders } from './argument-headers.js';
+import type { ToolDefinition, UpstreamReply } from '@mcpgw/contracts';
+import { HEADER_MISMATCH, MISSING_CLIENT_CAPABILITY, UNSUPPORTED_PROTOCOL_VERSION, type Handshake } from '@mcpgw/core-mcp-wire';
 import { CallDeadline } from './call-deadline.js';
-import type { ConnectionPools, PoolShare } from './connection-pools.js';
-import { Exchange, type Answer, type ResponseHeaders } from './exchange.js';
-import { configuredHeaders, type HttpTarget, type HttpUpstreamLimits } from './http-target.js';
-import { LegacySessions, type LegacySession } from './legacy-sessions.js';
-import { isSessionExpired, readReply, type Received } from './reply.js';
-import { StreamListener } from './stream-listener.js';
-import { busy, lost, notSent, refusedByStatus, stopped, tooLarge, type Culprit } from './upstream-faults.js';
+import { HttpChannel, type ChannelOptions, type HttpCall } from './http-channel.js';
+import type { ServerNews } from './inbox.js';
+import type { LegacyLine, LegacyLineOptions, Line } from './line.js';
+import { ModernLine } from './modern-line.js';
+import { ScopedLines } from './scoped-lines.js';
+import { SseLine } from './sse-line.js';
+import { StreamableLine } from './streamable-line.js';
+import { busy, UpstreamRefusal, type Culprit } from './upstream-faults.js';
 
-export type OnEvent = (method: string, params: Record<string, unknown>) => void;
-
-export interface ConnectionOptions {
-  readonly server: string;
-  readonly target: HttpTarget;
-  readonly pools: ConnectionPools;
-  readonly limits: HttpUpstreamLimits;
-  readonly clientInfo: ClientInfo;
-  readonly onListChanged: () => void;
-  /** Keep a GET stream open to hear of changed lists. Not for a connection that lives for one discovery. */
+export interface ConnectionOptions extends ChannelOptions {
+  readonly news: ServerNews;
+  /** Keep a stream open to hear of what concerns no call. Not for a connection that lives for one discovery. */
   readonly listen: boolean;
 }
 
-export interface HttpCall {
-  readonly method: string;
-  readonly params: JsonObject;
-  readonly timeoutMs: number;
-  readonly onEvent?: OnEvent | undefined;
-}
-
-const ACCEPT = 'application/json, text/event-stream';
-const LIST_CHANGED = /^notifications\/(tools|prompts|resources)\/list_changed$/;
-const CANCEL_TIMEOUT_MS = 5_000;
-const END_TIMEOUT_MS = 2_000;
-/** Answers to server-to-client requests under way at once; a flood of requests beyond them is ignored. */
-const MAX_ANSWERS = 16;
+/** A server that seems to have changed its era is discovered anew at most so often, however many of its calls fail. */
+const ERA_HINT_MS = 10_000;
 
 /**
- * One HTTP server with one set of headers, called over Streamable HTTP in its own era. Holds the session of a legacy server
- * and shares it between callers: no caller's identity goes upstream, so there is nothing to keep apart.
+ * One HTTP server with one set of headers, in the era and transport that it was found to speak. A legacy server's callers share a
+ * session (no caller's identity goes upstream, so there is nothing to keep apart) unless they can be asked something or the
+ * server's configuration says otherwise: those have sessions of their own.
  */
 export class HttpServerConnection {
-  readonly culprit: Culprit;
   readonly #options: ConnectionOptions;
-  readonly #share: PoolShare;
-  readonly #path: string;
-  readonly #modernHeaders: Readonly<Record<string, string>>;
-  readonly #plainHeaders: Readonly<Record<string, string>>;
-  readonly #sessions: LegacySessions;
-  readonly #listener: StreamListener;
-  #arguments: ArgumentHeaders;
-  #lastId = 0;
+  readonly #channel: HttpChannel;
+  readonly #line: Line;
+  readonly #modern: ModernLine | undefined;
+  readonly #legacy: LegacyLine | undefined;
+  readonly #scoped: ScopedLines | undefined;
   #pending = 0;
-  #answering = 0;
   #closed = false;
   #onIdle: (() => void) | undefined;
+  #eraHintMs = -ERA_HINT_MS;
+  /** Resources are watched: not to be closed for idleness. */
+  isWatching = false;
   lastUsedMs = performance.now();
 
   constructor(options: ConnectionOptions) {
-    const { target } = options;
-    const url = new URL(target.url);
     this.#options = options;
-    this.#arguments = new ArgumentHeaders(target.tools ?? []);
-    this.culprit = { server: options.server, host: url.host };
-    if (!target.allowPrivateNetwork && url.protocol !== 'https:') {
-      throw new GatewayError('upstream_failed', `Server "${options.server}" at ${url.host} has an http: URL, which only servers with http.allowPrivateNetwork: true may have. Use https:.`);
+    const channel = new HttpChannel(options);
+    this.#channel = channel;
+    const { target, news, listen } = options;
+    if (target.era === 'modern') {
+      this.#modern = new ModernLine({ channel, news, tools: target.tools ?? [], capabilities: target.capabilities, listen });
+      this.#line = this.#modern;
+      return;
     }
-    this.#path = url.pathname + url.search;
-    this.#plainHeaders = { ...configuredHeaders(target), 'content-type': 'application/json', accept: ACCEPT };
-    this.#modernHeaders = { ...this.#plainHeaders, 'mcp-protocol-version': LATEST_MODERN_VERSION };
-    this.#share = options.pools.acquire(url.origin, target.allowPrivateNetwork);
-    this.#sessions = new LegacySessions({
-      clientInfo: options.clientInfo,
-      culprit: this.culprit,
-      plainHeaders: this.#plainHeaders,
-      request: (method, params) => this.#handshakeRequest(method, params),
-      notify: (method, session) => this.#notify(method, undefined, session),
-    });
-    this.#listener = new StreamListener((session, onMessage, onOpen) => this.#openStream(session, onMessage, onOpen));
+    const line = (rest: Pick<LegacyLineOptions, 'capabilities' | 'isShared' | 'news'>): LegacyLine => new (target.transport === 'sse' ? SseLine : StreamableLine)({ channel, listen, ...rest });
+    this.#legacy = line({ capabilities: {}, isShared: true, news });
+    this.#line = this.#legacy;
+    // Only the shared session is subscribed to anything.
+    const scopedNews: ServerNews = { onListChanged: news.onListChanged, onResourceUpdated: () => undefined };
+    this.#scoped = new ScopedLines((capabilities) => line({ capabilities, isShared: false, news: scopedNews }), options.limits);
   }
 
-  /** The server's tools have been discovered anew; nothing else of the target has changed. */
-  set tools(tools: readonly ToolDefinition[]) {
-    this.#arguments = new ArgumentHeaders(tools);
+  get culprit(): Culprit {
+    return this.#channel.culprit;
   }
 
   get pending(): number {
     return this.#pending;
   }
 
-  /** One call in the era of the target. Rejects as UpstreamPort says. */
-  async call(call: HttpCall, signal?: AbortSignal): Promise<UpstreamReply> {
+  /** The server's tools have been discovered anew; nothing else of the target has changed. */
+  set tools(tools: readonly ToolDefinition[]) {
+    if (this.#modern !== undefined) this.#modern.tools = tools;
+  }
+
+  /** One call in the era of the target. Rejects as UpstreamPort says. A `discovery` finds out the era: it needs no hint of it. */
+  async call(call: HttpCall, signal?: AbortSignal, purpose?: 'discovery'): Promise<UpstreamReply> {
     if (this.#pending >= this.#options.limits.maxPendingPerServer) throw busy(this.culprit, this.#pending);
     this.#pending += 1;
     this.lastUsedMs = performance.now();
     const deadline = new CallDeadline(call.timeoutMs, signal);
     try {
-      return this.#options.target.era === 'modern' ? await this.callModern(call, deadline) : await this.#callLegacy(call, deadline);
+      const reply = await this.#dispatch(call, deadline);
+      if ('error' in reply && purpose === undefined) this.#judgeEra(undefined, reply.error.code);
+      return reply;
+    } catch (error) {
+      if (error instanceof UpstreamRefusal && purpose === undefined) this.#judgeEra(error.status, error.rpcCode);
+      throw error;
     } finally {
       deadline.dispose();
       this.#pending -= 1;
@@ -107,176 +91,52 @@ export class HttpServerConnection {
     }
   }
 
-  /** Also the probe for the modern era: whether the server speaks it is for the caller to tell from the reply. */
-  async callModern(call: HttpCall, deadline: CallDeadline): Promise<UpstreamReply> {
-    const params = paramsForModern(call.params, { clientInfo: this.#options.clientInfo, clientCapabilities: {} });
-    const name = nameHeaderSource(call.method, params);
-    const headers: Record<string, string> = { ...this.#modernHeaders, ...this.#arguments.of(call.method, call.params), 'mcp-method': encodeHeaderValue(call.method) };
-    if (name !== undefined) headers['mcp-name'] = encodeHeaderValue(name);
-    return readReply(this.culprit, await this.#post({ ...call, params }, headers, deadline, undefined));
+  /** Shakes hands with a legacy server unless that is done. */
+  async handshake(): Promise<Handshake> {
+    if (this.#legacy === undefined) throw new Error('a modern server has no handshake');
+    return (await this.#legacy.session()).handshake;
   }
 
-  /** Starts the session of a legacy server, or returns the one there is. */
-  session(): Promise<LegacySession> {
-    return this.#sessions.current ? Promise.resolve(this.#sessions.current) : this.#startSession();
+  /** Has the server tell of these resources, and of no others. */
+  watch(uris: ReadonlySet<string>): void {
+    if (this.#closed || (uris.size === 0 && !this.isWatching)) return;
+    this.isWatching = uris.size > 0;
+    this.#line.watch(uris);
   }
 
-  async #callLegacy(call: HttpCall, deadline: CallDeadline): Promise<UpstreamReply> {
-    const params = paramsForLegacy(call.params);
-    for (let attempt = 1; ; attempt += 1) {
-      const session = this.#sessions.current ?? (await deadline.race(this.#startSession()));
-      if (session === undefined) throw this.#stopped(deadline, call);
-      const received = await this.#post(params === call.params ? call : { ...call, params }, session.headers, deadline, session);
-      if (session.id === undefined || !isSessionExpired(received.answer)) return readReply(this.culprit, received);
-      // The one case in which a request is sent again: the server said that it knows no such session, so nothing ran.
-      this.#sessions.drop(session);
-      if (attempt === 2) throw refusedByStatus(this.culprit, received.answer.status, {});
-    }
+  /** Ends the sessions of callers that have been away for long. */
+  sweep(now: number): void {
+    this.#scoped?.sweep(now);
   }
 
-  async #startSession(): Promise<LegacySession> {
-    const session = await this.#sessions.start();
-    if (this.#options.listen && !this.#closed) this.#listener.listen(session);
-    return session;
-  }
-
-  async #post(call: HttpCall, headers: Readonly<Record<string, string>>, deadline: CallDeadline, session: LegacySession | undefined): Promise<Received> {
-    if (deadline.reason !== undefined) throw this.#stopped(deadline, call);
-    this.#lastId += 1;
-    const id = this.#lastId;
-    const exchange = this.#exchange({
-      headers,
-      body: JSON.stringify(outgoingRequest(id, call.method, call.params)),
-      onEvent: (message) => this.#incoming(message, session, id, call),
-    });
-    deadline.onStop(() => exchange.abort());
-    const answer = await exchange.answer;
-    if (answer.kind === 'aborted') {
-      if (session !== undefined && answer.sent) this.#cancel(id, session, deadline.reason);
-      throw this.#stopped(deadline, call);
-    }
-    return { id, answer: this.#received(answer) };
-  }
-
-  /** The message of an exchange, or the fault when there is none. */
-  #received(answer: Exclude<Answer, { kind: 'aborted' }>): Received['answer'] {
-    switch (answer.kind) {
-      case 'body':
-      case 'message':
-        return answer;
-      case 'not-sent':
-        throw notSent(this.culprit, answer.cause);
-      case 'too-large':
-        throw tooLarge(this.culprit, this.#options.limits.maxResponseBytes);
-      case 'lost':
-        throw lost(this.culprit, answer.cause);
-      case 'stream-end':
-        throw lost(this.culprit);
-    }
-  }
-
-  #exchange(request: { headers: Readonly<Record<string, string>>; body: string; onEvent?: (message: unknown) => boolean }): Exchange {
-    return new Exchange(this.#pool, { method: 'POST', path: this.#path, maxResponseBytes: this.#options.limits.maxResponseBytes, ...request });
-  }
-
-  get #pool(): Pool {
-    return this.#share.pool;
-  }
-
-  #stopped(deadline: CallDeadline, call: HttpCall): GatewayError {
-    return stopped(this.culprit, deadline.reason ?? 'cancelled', call.timeoutMs);
-  }
-
-  /** A message on an event stream; true when it is the answer to the request `id`. */
-  #incoming(message: unknown, session: LegacySession | undefined, id?: number, call?: HttpCall): boolean {
-    if (!isObject(message)) return false;
-    const { method, params } = message;
-    if (typeof method !== 'string') return id !== undefined && message['id'] === id;
-    if (message['id'] !== undefined) this.#answerRequest(message['id'], method, session);
-    else if (LIST_CHANGED.test(method)) this.#options.onListChanged();
-    else if (call?.onEvent !== undefined && isObject(params)) this.#event(method, params, id, call, call.onEvent);
-    return false;
-  }
-
-  #event(method: string, params: JsonObject, id: number | undefined, call: HttpCall, onEvent: OnEvent): void {
-    if (method === 'notifications/message') return onEvent(method, { ...params });
-    const token = progressTokenOf(call.params);
-    if (method !== 'notifications/progress' || token === undefined || params['progressToken'] !== id) return;
-    onEvent(method, { ...params, progressToken: token });
-  }
-
-  /** We advertise no capability, so a server may ask for nothing but a ping; it must not wait for us in vain either. */
-  #answerRequest(id: unknown, method: string, session: LegacySession | undefined): void {
-    if (session === undefined || this.#answering >= MAX_ANSWERS) return;
-    this.#answering += 1;
-    const answer = method === 'ping' ? { result: {} } : { error: { code: -32601, message: 'Method not found: the client offers no capabilities' } };
-    void this.#send({ jsonrpc: '2.0', id, ...answer }, session.headers, CANCEL_TIMEOUT_MS).finally(() => (this.#answering -= 1));
-  }
-
-  #cancel(requestId: number, session: LegacySession, reason: 'timeout' | 'cancelled' | undefined): void {
-    void this.#notify('notifications/cancelled', { requestId, reason: reason === 'timeout' ? 'the time for this call is up' : 'the caller cancelled' }, session);
-  }
-
-  #notify(method: string, params: JsonObject | undefined, session: LegacySession): Promise<Answer> {
-    return this.#send({ jsonrpc: '2.0', method, ...(params === undefined ? {} : { params }) }, session.headers, CANCEL_TIMEOUT_MS);
-  }
-
-  /** A message that gets no JSON-RPC answer. Resolves in any case, within the time given. */
-  async #send(message: object, headers: Readonly<Record<string, string>>, timeoutMs: number): Promise<Answer> {
-    const exchange = this.#exchange({ headers, body: JSON.stringify(message) });
-    const timer = setTimeout(() => exchange.abort(), timeoutMs);
-    const answer = await exchange.answer;
-    clearTimeout(timer);
-    return answer;
-  }
-
-  async #handshakeRequest(method: string, params: JsonObject): Promise<{ reply: UpstreamReply; headers: ResponseHeaders }> {
-    const { handshakeTimeoutMs } = this.#options.limits;
-    this.#lastId += 1;
-    const id = this.#lastId;
-    const exchange = this.#exchange({
-      headers: this.#plainHeaders,
-      body: JSON.stringify(outgoingRequest(id, method, params)),
-      onEvent: (message) => this.#incoming(message, undefined, id),
-    });
-    const timer = setTimeout(() => exchange.abort(), handshakeTimeoutMs);
-    const answer = await exchange.answer;
-    clearTimeout(timer);
-    if (answer.kind === 'aborted') throw stopped(this.culprit, 'timeout', handshakeTimeoutMs);
-    const received = this.#received(answer);
-    return { reply: readReply(this.culprit, { id, answer: received }), headers: received.headers };
-  }
-
-  #openStream(session: LegacySession, onMessage: () => void, onOpen: () => void): Exchange {
-    const { 'content-type': _none, ...headers } = session.headers;
-    return new Exchange(this.#pool, {
-      method: 'GET',
-      path: this.#path,
-      headers: { ...headers, accept: 'text/event-stream' },
-      maxResponseBytes: this.#options.limits.maxResponseBytes,
-      onOpen,
-      onEvent: (message) => {
-        onMessage();
-        return this.#incoming(message, session);
-      },
-    });
-  }
-
-  /** Ends the session and gives the connections back: when the calls under way are answered, or `now`. */
+  /** Ends the sessions and gives the connections back: when the calls under way are answered, or `now`. */
   async close(when: 'idle' | 'now'): Promise<void> {
     if (this.#closed) return;
     this.#closed = true;
-    this.#listener.close();
     // Each call has a deadline, so this ends.
     if (when === 'idle' && this.#pending > 0) await new Promise<void>((resolve) => (this.#onIdle = resolve));
-    const session = this.#sessions.current;
-    if (session?.id !== undefined) {
-      const { 'content-type': _none, ...headers } = session.headers;
-      const exchange = new Exchange(this.#pool, { method: 'DELETE', path: this.#path, headers, maxResponseBytes: 65_536 });
-      const timer = setTimeout(() => exchange.abort(), END_TIMEOUT_MS);
-      await exchange.answer;
-      clearTimeout(timer);
-    }
-    this.#share.release();
+    await Promise.all([this.#line.close(), this.#scoped?.close()]);
+    this.#channel.release();
   }
+
+  #dispatch(call: HttpCall, deadline: CallDeadline): Promise<UpstreamReply> {
+    const { client } = call;
+    if (client === undefined || client.scope === '' || this.#scoped === undefined) return this.#line.call(call, deadline);
+    return this.#scoped.call(client, call, deadline) ?? this.#line.call(call, deadline);
+  }
+
+  /** A server that was replaced by one of the other era refuses what it gets in the words of that era, before anything runs. */
+  #judgeEra(status: number | undefined, code: number | undefined): void {
+    const isModernWord = code === HEADER_MISMATCH || code === MISSING_CLIENT_CAPABILITY || code === UNSUPPORTED_PROTOCOL_VERSION;
+    const isStrange = this.#options.target.era === 'modern' ? code === UNSUPPORTED_PROTOCOL_VERSION || (!isModernWord && isRefusedRequest(status)) : isModernWord || isRefusedRequest(status);
+    if (!isStrange) return;
+    const now = performance.now();
+    if (now - this.#eraHintMs < ERA_HINT_MS) return;
+    this.#eraHintMs = now;
+    this.#options.news.onListChanged();
+  }
+}
+
+function isRefusedRequest(status: number | undefined): boolean {
+  return status === 400 || status === 404 || status === 405;
 }

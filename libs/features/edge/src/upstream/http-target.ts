@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
 import type { Era, ToolDefinition } from '@mcpgw/contracts';
+import { offeredListChanges } from './list-changes.js';
 
 /** An HTTP server as it is to be called: secrets substituted, era as discovered. Give the same object while nothing changed. */
 export interface HttpTarget {
@@ -7,6 +8,10 @@ export interface HttpTarget {
   readonly headers: Readonly<Record<string, string>>;
   readonly allowPrivateNetwork: boolean;
   readonly era: Era;
+  /** Of a legacy server; absent: Streamable HTTP. */
+  readonly transport?: 'streamable-http' | 'sse';
+  /** As discovered; says whether a modern server can be listened to. */
+  readonly capabilities?: Readonly<Record<string, unknown>>;
   /** Of a modern server: their annotations say which arguments go into headers too (`Mcp-Param-*`). */
   readonly tools?: readonly ToolDefinition[];
 }
@@ -26,6 +31,10 @@ export interface HttpUpstreamLimits {
   readonly idleMs: number;
   /** The same when there is a newer connection to that server, with another address or credential. */
   readonly supersededIdleMs: number;
+  /** Sessions of single callers per legacy server; at the bound the longest idle one ends, else the call shares the common one. */
+  readonly maxScopesPerServer: number;
+  /** A single caller's session that was not used for so long is ended. */
+  readonly scopeIdleMs: number;
 }
 
 export const DEFAULT_HTTP_UPSTREAM_LIMITS: HttpUpstreamLimits = {
@@ -38,6 +47,8 @@ export const DEFAULT_HTTP_UPSTREAM_LIMITS: HttpUpstreamLimits = {
   maxServers: 1_024,
   idleMs: 15 * 60_000,
   supersededIdleMs: 60_000,
+  maxScopesPerServer: 64,
+  scopeIdleMs: 5 * 60_000,
 };
 
 /** Headers that the connection or the protocol sets: a configured one would break framing or speak for another hop. */
@@ -49,6 +60,7 @@ const OWN_HEADERS: ReadonlySet<string> = new Set([
   'content-type',
   'expect',
   'host',
+  'last-event-id',
   'keep-alive',
   'mcp-protocol-version',
   'mcp-session-id',
@@ -69,5 +81,5 @@ export function configuredHeaders(target: HttpTarget): Record<string, string> {
 /** Equal for targets that may share a session: another credential must never get the session of the first. */
 export function targetDigest(target: HttpTarget): string {
   const headers = Object.entries(target.headers).sort(([a], [b]) => (a < b ? -1 : 1));
-  return createHash('sha256').update(JSON.stringify([target.url, target.allowPrivateNetwork, target.era, headers])).digest('base64url');
+  return createHash('sha256').update(JSON.stringify([target.url, target.allowPrivateNetwork, target.era, target.transport ?? 'streamable-http', target.era === 'modern' ? offeredListChanges(target.capabilities) : {}, headers])).digest('base64url');
 }

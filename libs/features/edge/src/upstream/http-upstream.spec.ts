@@ -42,7 +42,7 @@ describe('HttpUpstreams on a legacy server', () => {
     expect(posts).toHaveLength(20);
     expect(new Set(posts.map(({ rpc }) => rpc.id)).size).toBe(20);
     expect(posts[0]?.headers).toMatchObject({ accept: 'application/json, text/event-stream', 'mcp-session-id': 'session-1', 'mcp-protocol-version': '2025-11-25', authorization: 'Bearer own' });
-    expect(posts[0]?.headers['accept-encoding']).toBeUndefined();
+    expect(posts[0]?.headers['accept-encoding']).toBe('identity');
   });
 
   it('strips the client envelope and passes other metadata', async () => {

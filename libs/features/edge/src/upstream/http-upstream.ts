@@ -2,10 +2,10 @@ import { GatewayError, type OrganizationName, type ServerConfig, type ServerDefi
 import { discoverServer, readDiscoverResult, readParamHeaders, type ClientInfo, type Handshake } from '@mcpgw/core-mcp-wire';
 import type { Logger } from '@mcpgw/platform-runtime';
 import type { UpstreamCall, UpstreamPort } from '../ports.js';
-import { CallDeadline } from './call-deadline.js';
 import { ConnectionPools } from './connection-pools.js';
 import { HttpServerConnection } from './http-server-connection.js';
 import { DEFAULT_HTTP_UPSTREAM_LIMITS, targetDigest, type HttpTarget, type HttpUpstreamLimits } from './http-target.js';
+import { UpstreamRefusal } from './upstream-faults.js';
 
 export interface HttpUpstreamsOptions {
   /** The server's HTTP part at this revision, secrets substituted; undefined when the edge doesn't know it. */
@@ -14,6 +14,8 @@ export interface HttpUpstreamsOptions {
   readonly logger: Logger;
   /** A server said that its lists changed. May come often: the receiver must make few of many. */
   readonly onListChanged: (organization: OrganizationName, server: ServerName) => void;
+  /** A server said that a resource changed; as often as it likes, too. */
+  readonly onResourceUpdated?: (organization: OrganizationName, server: ServerName, uri: string) => void;
   readonly limits?: Partial<HttpUpstreamLimits>;
 }
 
@@ -63,28 +65,37 @@ export class HttpUpstreams implements UpstreamPort {
   }
 
   /**
-   * Finds out the server's era and all that it offers. `headers` are the configured ones with secrets substituted. A session
-   * that calls use already is used here too; one made for this is ended.
+   * Finds out the server's era and transport and all that it offers. `headers` are the configured ones with secrets substituted.
+   * A session that calls use already is used here too; one made for this is ended.
    */
   async discover(config: ServerConfig, headers: Readonly<Record<string, string>>): Promise<ServerDefinition> {
     if (config.http === undefined) throw new GatewayError('invalid_params', `Server "${config.name}" is not an HTTP server.`);
     const { url, allowPrivateNetwork } = config.http;
-    const target = (era: HttpTarget['era']): HttpTarget => ({ url, headers, allowPrivateNetwork, era });
+    const target = (kind: Pick<HttpTarget, 'era' | 'transport'>): HttpTarget => ({ url, headers, allowPrivateNetwork, ...kind });
     const endsAt = performance.now() + this.#limits.discoverTimeoutMs;
-    const modern = this.#open(config.organization, config.name, target('modern'), false);
+    const modern = this.#open(config.organization, config.name, target({ era: 'modern' }), false);
     try {
       const handshake = await this.#probe(modern);
       if (handshake !== undefined) return withoutInvalidHeaders(await list(modern, handshake, endsAt));
     } finally {
       await modern.close('now');
     }
-    const inUse = this.#inUse(config, target('legacy'));
-    const legacy = inUse ?? this.#open(config.organization, config.name, target('legacy'), false);
     try {
-      return await list(legacy, (await legacy.session()).handshake, endsAt);
-    } finally {
-      if (inUse === undefined) await legacy.close('now');
+      return await this.#discoverLegacy(config, target({ era: 'legacy' }), endsAt);
+    } catch (error) {
+      if (!mayBeOldTransport(error)) throw error;
+      // The first refusal says more, unless the old transport is really there.
+      return { ...(await this.#discoverLegacy(config, target({ era: 'legacy', transport: 'sse' }), endsAt).catch(() => Promise.reject(error))), transport: 'sse' };
     }
+  }
+
+  /** Has the server tell of these resources, and of no others, from wherever it is now. Rejects like `invoke` when it can't be called. */
+  watch(organization: OrganizationName, server: ServerName, uris: ReadonlySet<string>): void {
+    const target = this.#options.resolve(organization, server, 0);
+    const held = target === undefined || this.#closed ? undefined : this.#hold(organization, server, target, uris.size > 0);
+    // Where the server was before, nothing needs to be heard any more.
+    for (const other of this.#held.values()) if (other.organization === organization && other.server === server && other !== held) other.connection.watch(new Set());
+    held?.connection.watch(uris);
   }
 
   /** Closes the connections of servers that are gone, once their calls are answered. Call it when the configuration changed. */
@@ -100,7 +111,8 @@ export class HttpUpstreams implements UpstreamPort {
       const name = `${held.organization}/${held.server}`;
       const idleMs = newer.has(name) ? this.#limits.supersededIdleMs : this.#limits.idleMs;
       newer.add(name);
-      if (held.connection.pending === 0 && now - held.connection.lastUsedMs >= idleMs) this.#retire(key, held);
+      held.connection.sweep(now);
+      if (held.connection.pending === 0 && !held.connection.isWatching && now - held.connection.lastUsedMs >= idleMs) this.#retire(key, held);
     }
   }
 
@@ -120,23 +132,42 @@ export class HttpUpstreams implements UpstreamPort {
     const known = this.#byTarget.get(target);
     if (known !== undefined && !known.closing && known.server === server && known.organization === organization) return known.connection;
     if (this.#closed) throw new GatewayError('upstream_failed', `Server "${server}" is not called: the gateway is shutting down.`);
-    const digest = targetDigest(target);
-    const key = `${organization}/${server}/${digest}`;
-    let held = this.#held.get(key);
-    if (held === undefined) {
-      if (this.#held.size >= this.#limits.maxServers) this.#retireLongestUnused();
-      held = { organization, server, digest, connection: this.#open(organization, server, target, true), closing: false };
-      this.#held.set(key, held);
-    } else {
-      held.connection.tools = target.tools ?? [];
-    }
+    const held = this.#hold(organization, server, target, true) as Held;
     this.#byTarget.set(target, held);
     return held.connection;
   }
 
+  /** The connection to this target; undefined when there is none and `make` says not to make one. */
+  #hold(organization: OrganizationName, server: ServerName, target: HttpTarget, make: boolean): Held | undefined {
+    const digest = targetDigest(target);
+    const key = `${organization}/${server}/${digest}`;
+    let held = this.#held.get(key);
+    if (held !== undefined) {
+      held.connection.tools = target.tools ?? [];
+      return held;
+    }
+    if (!make) return undefined;
+    if (this.#held.size >= this.#limits.maxServers) this.#retireLongestUnused();
+    held = { organization, server, digest, connection: this.#open(organization, server, target, true), closing: false };
+    this.#held.set(key, held);
+    return held;
+  }
+
   #open(organization: OrganizationName, server: ServerName, target: HttpTarget, listen: boolean): HttpServerConnection {
-    const onListChanged = (): void => this.#options.onListChanged(organization, server);
-    return new HttpServerConnection({ server, target, pools: this.#pools, limits: this.#limits, clientInfo: this.#options.clientInfo, onListChanged, listen });
+    const { clientInfo, onListChanged, onResourceUpdated } = this.#options;
+    // What is being discovered needs no news of its lists: a server that tells of changes whenever it is asked would be asked for ever.
+    const news = { onListChanged: () => (listen ? onListChanged(organization, server) : undefined), onResourceUpdated: (uri: string) => onResourceUpdated?.(organization, server, uri) };
+    return new HttpServerConnection({ server, target, pools: this.#pools, limits: this.#limits, clientInfo, news, listen });
+  }
+
+  async #discoverLegacy(config: ServerConfig, target: HttpTarget, endsAt: number): Promise<ServerDefinition> {
+    const inUse = this.#inUse(config, target);
+    const connection = inUse ?? this.#open(config.organization, config.name, target, false);
+    try {
+      return await list(connection, await connection.handshake(), endsAt);
+    } finally {
+      if (inUse === undefined) await connection.close('now');
+    }
   }
 
   #inUse(config: ServerConfig, target: HttpTarget): HttpServerConnection | undefined {
@@ -148,15 +179,12 @@ export class HttpUpstreams implements UpstreamPort {
    * first request in every way there is. One that is down or refuses us fails once more at `initialize`, and says so there.
    */
   async #probe(connection: HttpServerConnection): Promise<Handshake | undefined> {
-    const deadline = new CallDeadline(Math.min(MAX_PROBE_MS, this.#limits.handshakeTimeoutMs));
     try {
-      const reply = await connection.callModern({ method: 'server/discover', params: {}, timeoutMs: MAX_PROBE_MS }, deadline);
+      const reply = await connection.call({ method: 'server/discover', params: {}, timeoutMs: Math.min(MAX_PROBE_MS, this.#limits.handshakeTimeoutMs) }, undefined, 'discovery');
       const read = 'result' in reply ? readDiscoverResult(reply.result) : undefined;
       return read?.ok === true ? read.handshake : undefined;
     } catch {
       return undefined;
-    } finally {
-      deadline.dispose();
     }
   }
 
@@ -174,7 +202,12 @@ export class HttpUpstreams implements UpstreamPort {
 }
 
 function list(connection: HttpServerConnection, handshake: Handshake, endsAt: number): Promise<ServerDefinition> {
-  return discoverServer((method, params) => connection.call({ method, params, timeoutMs: endsAt - performance.now() }), handshake);
+  return discoverServer((method, params) => connection.call({ method, params, timeoutMs: endsAt - performance.now() }, undefined, 'discovery'), handshake);
+}
+
+/** Streamable HTTP refused in a way that a server of MCP 2024-11-05 would use, and no modern server (2025-11-25, transports, backwards compatibility). */
+function mayBeOldTransport(error: unknown): boolean {
+  return error instanceof UpstreamRefusal && (error.status === 400 || error.status === 404 || error.status === 405) && !(error.rpcCode !== undefined && error.rpcCode <= -32020 && error.rpcCode > -32100);
 }
 
 /** A client over HTTP must not offer a tool whose header annotations are invalid (MCP 2026-07-28, server/tools). */

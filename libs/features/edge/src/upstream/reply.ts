@@ -3,6 +3,8 @@ import { isObject, type RpcError } from '@mcpgw/core-mcp-wire';
 import type { Answer } from './exchange.js';
 import { garbage, refusedByStatus, type Culprit } from './upstream-faults.js';
 
+const METHOD_NOT_FOUND = -32601;
+
 /** What came back for request `id`. */
 export interface Received {
   readonly id: number;
@@ -30,11 +32,12 @@ export function readReply(culprit: Culprit, { id, answer }: Received): UpstreamR
  * Whether the server refused a request because it knows no such session, so that nothing ran. The standard says 404;
  * widespread servers, server-everything among them, answer 400 with the transport's own code, before they hand anything on.
  */
-export function isSessionExpired(answer: Received['answer']): boolean {
-  if (answer.status === 404) return true;
-  if (answer.status !== 400) return false;
+export function isSessionExpired({ id, answer }: Received): boolean {
+  if (answer.status !== 404 && answer.status !== 400) return false;
   const message = messageOf(answer);
   const error = isObject(message) ? readError(message['error']) : undefined;
+  // An unknown method is answered with HTTP 404 by some, under the id of the request, and has nothing to do with the session.
+  if (answer.status === 404) return !(error?.code === METHOD_NOT_FOUND && isObject(message) && message['id'] === id);
   return error?.code === -32000 && /session/i.test(error.message);
 }
 

@@ -1,25 +1,32 @@
 import type { Exchange } from './exchange.js';
 import type { LegacySession } from './legacy-sessions.js';
+import { retryDelayMs } from './resume.js';
 
-type OpenStream = (session: LegacySession, onMessage: () => void, onOpen: () => void) => Exchange;
+export interface ListenerHost {
+  readonly open: (session: LegacySession, lastEventId: string | undefined, onMessage: () => void, onOpen: () => void) => Exchange;
+  /** The server knows the session no longer. Called only when the stream had been there before. */
+  readonly onGone: (session: LegacySession) => void;
+}
 
 const FIRST_RETRY_MS = 1_000;
 const LAST_RETRY_MS = 60_000;
 
 /**
- * The optional GET stream of a legacy session, on which a server says that its lists changed. A server without one answers
- * 405 and is left alone; a stream that ends is opened again, ever more slowly while it brings nothing. A lost notification
- * costs time only: the registry asks again anyway.
+ * The optional GET stream of a legacy session, on which a server says that its lists changed, and asks. A server without one
+ * answers 405 and is left alone; a stream that ends is resumed, ever more slowly while it brings nothing, unless the server
+ * says when. A lost notification costs time only: the registry asks again anyway.
  */
 export class StreamListener {
-  readonly #open: OpenStream;
+  readonly #host: ListenerHost;
   #exchange: Exchange | undefined;
   #retry: NodeJS.Timeout | undefined;
   #session: LegacySession | undefined;
+  #lastEventId: string | undefined;
+  #opened = false;
   #delayMs = FIRST_RETRY_MS;
 
-  constructor(open: OpenStream) {
-    this.#open = open;
+  constructor(host: ListenerHost) {
+    this.#host = host;
   }
 
   /** Listens on this session from now on, and on no older one. */
@@ -27,6 +34,8 @@ export class StreamListener {
     if (session === this.#session) return;
     this.close();
     this.#session = session;
+    this.#lastEventId = undefined;
+    this.#opened = false;
     this.#delayMs = FIRST_RETRY_MS;
     void this.#run(session);
   }
@@ -39,15 +48,19 @@ export class StreamListener {
   }
 
   async #run(session: LegacySession): Promise<void> {
-    let opened = false;
     const onMessage = (): void => void (this.#delayMs = FIRST_RETRY_MS);
-    const exchange = this.#open(session, onMessage, () => (opened = true));
+    const exchange = this.#host.open(session, this.#lastEventId, onMessage, () => (this.#opened = true));
     this.#exchange = exchange;
     const answer = await exchange.answer;
     if (this.#session !== session) return;
-    // Not offered, or the session is gone: the next call starts a new one and listens there.
-    if (answer.kind === 'body' || (answer.kind === 'stream-end' && !opened)) return;
-    this.#retry = setTimeout(() => void this.#run(session), this.#delayMs).unref();
+    // Not offered: the next session is asked anew.
+    if (answer.kind === 'body' && !this.#opened) return;
+    if (answer.kind === 'body' && (answer.status === 404 || answer.status === 400)) {
+      this.close();
+      return this.#host.onGone(session);
+    }
+    this.#lastEventId = exchange.lastEventId ?? this.#lastEventId;
+    this.#retry = setTimeout(() => void this.#run(session), retryDelayMs(exchange.retryMs, this.#delayMs)).unref();
     this.#delayMs = Math.min(this.#delayMs * 2, LAST_RETRY_MS);
   }
 }

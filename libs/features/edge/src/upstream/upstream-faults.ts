@@ -46,6 +46,10 @@ export function tooLarge(culprit: Culprit, maxBytes: number): GatewayError {
   return fault('upstream_lost', culprit, `answered with more than ${maxBytes} bytes, which was cut off. Ask it for less, or raise the gateway's limit.`);
 }
 
+export function encoded(culprit: Culprit): GatewayError {
+  return fault('upstream_lost', culprit, 'compressed its answer though it was asked not to, and compressed answers are not read; the call may or may not have run. Switch its compression off for the gateway.');
+}
+
 export function garbage(culprit: Culprit, status: number): GatewayError {
   return fault('upstream_lost', culprit, `answered HTTP ${status} with something that is not the JSON-RPC answer to the request. Check that its URL is that of an MCP endpoint.`);
 }
@@ -59,8 +63,23 @@ export function stopped(culprit: Culprit, reason: 'timeout' | 'cancelled', timeo
   return fault('timeout', culprit, `did not answer within ${Math.round(timeoutMs)} ms; the call was cancelled there. Raise callTimeoutSeconds if it needs longer.`);
 }
 
-export function handshakeRefused(culprit: Culprit, reason: string): GatewayError {
-  return fault('upstream_failed', culprit, `did not complete the MCP handshake: ${reason}. Check that its URL is that of an MCP endpoint, and its version.`);
+export function handshakeRefused(culprit: Culprit, reason: string, error?: RpcError): GatewayError {
+  const what = `did not complete the MCP handshake: ${reason}. Check that its URL is that of an MCP endpoint, and its version.`;
+  return new UpstreamRefusal('upstream_failed', culprit, what, { code: error?.code });
+}
+
+/** A refusal from which one can tell whether the server speaks the era that it is taken for. */
+export class UpstreamRefusal extends GatewayError {
+  /** HTTP status, when it was not a JSON-RPC answer. */
+  readonly status: number | undefined;
+  /** JSON-RPC code, when there was one. */
+  readonly rpcCode: number | undefined;
+
+  constructor(code: ErrorCode, culprit: Culprit, what: string, said: { readonly status?: number | undefined; readonly code?: number | undefined }) {
+    super(code, `Server "${culprit.server}" at ${culprit.host} ${what}`);
+    this.status = said.status;
+    this.rpcCode = said.code;
+  }
 }
 
 /** An answer without a usable JSON-RPC message. `location` is the origin of a redirect's target. */
@@ -71,6 +90,6 @@ export function refusedByStatus(culprit: Culprit, status: number, detail: { read
     return fault('upstream_failed', culprit, `answered with a redirect${detail.location === undefined ? '' : ` to ${detail.location}`}, which is never followed. Register the final URL instead.`);
   }
   if (status === 429 || status === 503) return fault('upstream_failed', culprit, `is overloaded or not ready (HTTP ${status}${said}). Try again later.`);
-  if (status >= 400 && status < 500) return fault('upstream_failed', culprit, `refused the request (HTTP ${status}${said}). Check that its URL is that of an MCP endpoint.`);
+  if (status >= 400 && status < 500) return new UpstreamRefusal('upstream_failed', culprit, `refused the request (HTTP ${status}${said}). Check that its URL is that of an MCP endpoint.`, { status, code: detail.error?.code });
   return fault('upstream_lost', culprit, `failed (HTTP ${status}${said}); the call may or may not have run. See its own log.`);
 }

@@ -22,7 +22,7 @@ export class HttpTargets {
     const known = this.targets.get(server);
     if (known) return known;
     const { url, allowPrivateNetwork } = server.config.http;
-    const target: HttpTarget = { url, headers: this.headers(server.config, found.view.secrets), allowPrivateNetwork, era: server.definition?.era ?? 'legacy', ...(server.definition?.era === 'modern' ? { tools: server.definition.tools } : {}) };
+    const target: HttpTarget = { url, headers: this.headers(server.config, found.view.secrets), allowPrivateNetwork, ...discovered(server) };
     this.targets.set(server, target);
     return target;
   }
@@ -32,6 +32,12 @@ export class HttpTargets {
     const open = (name: string): string => this.box.open(config.organization, name, sealedSecret(config, secrets, name));
     return Object.fromEntries(Object.entries(config.http?.headers ?? {}).map(([header, value]) => [header, substituteSecrets(value, open)]));
   }
+}
+
+/** How the server is to be spoken to. One that was never discovered is tried as the older era, which refuses the new one before it runs anything. */
+function discovered({ definition }: ServerView): Pick<HttpTarget, 'era' | 'transport' | 'tools' | 'capabilities'> {
+  if (definition?.era === 'modern') return { era: 'modern', tools: definition.tools, capabilities: definition.capabilities };
+  return { era: 'legacy', ...(definition?.transport === undefined ? {} : { transport: definition.transport }) };
 }
 
 function sealedSecret({ name: server }: ServerConfig, secrets: Sealed, name: string): SealedSecret {
