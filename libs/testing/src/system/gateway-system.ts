@@ -46,6 +46,9 @@ export async function startGatewaySystem(environment: NodeJS.ProcessEnv = {}, no
     get edgeUrl() {
       return info.edgeUrl;
     },
+    get edgeUrls() {
+      return [info.edgeUrl];
+    },
     get adminUrl() {
       return info.adminUrl;
     },

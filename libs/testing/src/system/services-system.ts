@@ -10,29 +10,36 @@ import { runCommand, type System } from './system.js';
 
 export const SERVICES = ['edge', 'registry', 'policy', 'audit', 'billing', 'runner', 'admin'] as const;
 
-/** Seven processes of their own on a real nats-server and a real Postgres, which can be killed and restarted like them. */
-export async function startServicesSystem(environment: NodeJS.ProcessEnv = {}): Promise<System> {
+/**
+ * Seven processes of their own on a real nats-server and a real Postgres, which can be killed and restarted like them. With
+ * more than one edge, the others are called `edge-2`, `edge-3`: the same program, ports and data folders of their own.
+ */
+export async function startServicesSystem(environment: NodeJS.ProcessEnv = {}, edges = 1): Promise<System> {
+  const names = [...SERVICES, ...Array.from({ length: edges - 1 }, (_, index) => `edge-${index + 2}`)];
   const directory = mkdtempSync(path.join(tmpdir(), 'mcpgw-services-'));
   const children = new Map<string, Child>();
   let nats: NatsServer = await startNatsServer();
   let postgres: EmbeddedPostgres = await startEmbeddedPostgres({ directory: path.join(directory, 'postgres'), listen: 'tcp', port: await freePort() });
   const databaseUrl = postgres.url;
-  const [edgePort, adminPort] = [await freePort(), await freePort()];
+  const adminPort = await freePort();
+  const edgePorts = new Map<string, number>();
+  for (const name of names.filter(isEdge)) edgePorts.set(name, await freePort());
   const metrics = new Map<string, number>();
-  for (const service of SERVICES) metrics.set(service, await freePort());
+  for (const service of names) metrics.set(service, await freePort());
   const start = (service: string): void => {
     const settings = {
       MCPGW_NATS_URL: nats.url,
       MCPGW_DATABASE_URL: databaseUrl,
       MCPGW_DATA_DIR: path.join(directory, 'data', service),
       MCPGW_KEYS_DIR: path.join(directory, 'keys'),
-      MCPGW_EDGE_PORT: String(edgePort),
+      MCPGW_EDGE_PORT: String(edgePorts.get(service) ?? edgePorts.get('edge')),
       MCPGW_ADMIN_PORT: String(adminPort),
       MCPGW_METRICS_PORT: String(metrics.get(service)),
       MCPGW_RUNNER_ALLOWED_MOUNTS: `${WORKSPACE}:${directory}`,
       ...environment,
     };
-    children.set(service, Child.start(service, [process.execPath, '--enable-source-maps', path.join(WORKSPACE, `apps/${service}/dist/main.js`)], settings, directory));
+    const app = isEdge(service) ? 'edge' : service;
+    children.set(service, Child.start(service, [process.execPath, '--enable-source-maps', path.join(WORKSPACE, `apps/${app}/dist/main.js`)], settings, directory));
   };
   const ready = (service: string): Promise<unknown> =>
     until(
@@ -44,19 +51,21 @@ export async function startServicesSystem(environment: NodeJS.ProcessEnv = {}): 
       60_000,
     );
   // The edge first and the registry last: each must wait for what it needs.
-  for (const service of SERVICES) start(service);
-  await Promise.all(SERVICES.map(ready)).catch((error: unknown) => {
+  for (const service of names) start(service);
+  await Promise.all(names.map(ready)).catch((error: unknown) => {
     throw new Error(`The services did not become ready:\n${[...children.values()].map((child) => `--- ${child.name}\n${child.log().slice(-2_000)}`).join('\n')}`, { cause: error });
   });
   const bus = await connectNatsBus({ url: nats.url, name: 'test', onFault: () => {}, onWaiting: () => {} });
   const { adminToken } = await bus.request(registryBootstrap, {});
   await bus.close();
   const adminUrl = `http://127.0.0.1:${adminPort}`;
+  const edgeUrls = [...edgePorts.values()].map((port) => `http://127.0.0.1:${port}`);
   return {
     kind: 'services',
     directory,
     dataDir: path.join(directory, 'data'),
-    edgeUrl: `http://127.0.0.1:${edgePort}`,
+    edgeUrl: edgeUrls[0] as string,
+    edgeUrls,
     adminUrl,
     adminToken: adminToken ?? '',
     databaseUrl,
@@ -84,6 +93,10 @@ export async function startServicesSystem(environment: NodeJS.ProcessEnv = {}): 
       rmSync(directory, { recursive: true, force: true });
     },
   };
+}
+
+function isEdge(service: string): boolean {
+  return service === 'edge' || service.startsWith('edge-');
 }
 
 function alive(pid: number): boolean {

@@ -15,6 +15,8 @@ export interface System {
   readonly directory: string;
   readonly dataDir: string;
   readonly edgeUrl: string;
+  /** Of every edge, the first of which is `edgeUrl`. */
+  readonly edgeUrls: readonly string[];
   readonly adminUrl: string;
   readonly adminToken: string;
   /** Where an administrator's connection to its database goes, as superuser. */
