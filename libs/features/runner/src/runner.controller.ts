@@ -1,4 +1,4 @@
-import { registryChanged, runnerCancel, runnerDiscover, runnerInvoke, runnerSealSecret, runnerStatus, type SealedSecret, type ServerDefinition, type ServiceStatus, type UpstreamReply } from '@mcpgw/contracts';
+import { registryChanged, runnerCancel, runnerDiscover, runnerInvoke, runnerSealSecret, runnerStatus, runnerWatch, type SealedSecret, type ServerDefinition, type ServiceStatus, type UpstreamReply } from '@mcpgw/contracts';
 import { HandleEvent, HandleRpc } from '@mcpgw/platform-bus';
 import { Health, HEALTH } from '@mcpgw/platform-runtime';
 import { Controller, Inject } from '@nestjs/common';
@@ -38,6 +38,11 @@ export class RunnerController {
   @HandleEvent(registryChanged)
   registryChanged({ organization }: z.output<typeof registryChanged.payload>): Promise<void> {
     return this.runner.pool.expire(organization);
+  }
+
+  @HandleEvent(runnerWatch)
+  watch(request: z.output<typeof runnerWatch.payload>): void {
+    this.runner.watches.set(request);
   }
 
   @HandleRpc(runnerStatus)

@@ -6,6 +6,7 @@ import { InstancePool } from './instance/instance-pool.js';
 import { Invoke } from './invoke/invoke.js';
 import type { RunnerConfig } from './runner.config.js';
 import { SandboxHost, thisMachine } from './sandbox/sandbox-host.js';
+import { Watches } from './watch/watches.js';
 
 /** The runner, put together: what the controller translates for and what the module starts and stops. */
 export class RunnerParts {
@@ -13,6 +14,7 @@ export class RunnerParts {
   readonly discover: Discover;
   readonly secrets: SecretBox;
   readonly pool: InstancePool;
+  readonly watches: Watches;
   private readonly host: SandboxHost;
   private readonly heartbeat: NodeJS.Timeout;
 
@@ -28,10 +30,13 @@ export class RunnerParts {
       sandbox: () => this.host.sandbox(),
       idleMs: config.runnerIdleSeconds * 1_000,
       maxInstances: config.runnerMaxInstances,
+      scopeIdleMs: config.runnerScopeIdleSeconds * 1_000,
+      maxScopes: config.runnerMaxScopes,
       startTimeoutMs: config.runnerStartTimeoutSeconds * 1_000,
       maxLineBytes: config.runnerMaxLineBytes,
     });
     this.invoke = new Invoke(this.pool, bus, clock);
+    this.watches = new Watches((organization, server, uris) => this.pool.watch(organization, server, uris), clock);
     this.discover = new Discover(this.pool, clock);
     this.heartbeat = setInterval(() => {
       const calls = this.invoke.calls();
@@ -43,6 +48,7 @@ export class RunnerParts {
 
   /** Stops all servers first: their control groups are empty when the host closes. */
   async close(): Promise<void> {
+    this.watches.close();
     await this.pool.close();
     clearInterval(this.heartbeat);
     await this.host.close();

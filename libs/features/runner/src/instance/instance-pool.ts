@@ -1,55 +1,55 @@
-import { GatewayError, registryServer, secretReferences, upstreamChanged, type OrganizationName, type ServerName } from '@mcpgw/contracts';
-import type { Bus } from '@mcpgw/platform-bus';
-import type { Clock, Health, Logger } from '@mcpgw/platform-runtime';
-import type { Sandbox } from '../sandbox/sandbox.js';
-import { resolveEnvironment, type SecretOpener } from '../secrets/environment.js';
-import { ChangeHints } from './change-hints.js';
-import { Instance } from './instance.js';
-import { ServerSlot, type Blueprint } from './server-slot.js';
+import { GatewayError, type OrganizationName, type ServerName, type UpstreamClient } from '@mcpgw/contracts';
+import type { Health, Logger } from '@mcpgw/platform-runtime';
+import { Blueprints, type BlueprintOptions } from './blueprint.js';
+import type { Instance } from './instance.js';
+import type { Lane } from './lane.js';
+import { NoRoom } from './lanes.js';
+import { News } from './news.js';
+import { ServerSlot } from './server-slot.js';
 
-export interface PoolOptions {
-  readonly bus: Bus;
-  readonly clock: Clock;
+export interface PoolOptions extends BlueprintOptions {
   readonly health: Health;
   readonly logger: Logger;
-  readonly secrets: SecretOpener;
-  /** Resolves once the probe has chosen; rejects with `sandbox_unavailable`. */
-  readonly sandbox: () => Promise<Sandbox>;
   readonly idleMs: number;
   readonly maxInstances: number;
-  readonly startTimeoutMs: number;
-  readonly maxLineBytes: number;
+  /** Of processes that are for one caller alone. */
+  readonly scopeIdleMs: number;
+  readonly maxScopes: number;
 }
 
 const MAX_SWEEP_MS = 5_000;
+const NOTHING: ReadonlySet<string> = new Set();
 
 /** All servers of this runner: who runs, who is idle, who makes room for whom. */
 export class InstancePool {
   private readonly slots = new Map<string, ServerSlot>();
-  private readonly hints: ChangeHints;
+  private readonly news: News;
+  private readonly blueprints: Blueprints;
   private readonly sweeper: NodeJS.Timeout;
   private readonly stopping = new AbortController();
 
   constructor(private readonly options: PoolOptions) {
-    this.hints = new ChangeHints((organization, server) => options.bus.publish(upstreamChanged, { organization, server }));
-    this.sweeper = setInterval(() => this.stopIdle(), Math.min(MAX_SWEEP_MS, options.idleMs / 2)).unref();
+    this.news = new News(options.bus);
+    this.blueprints = new Blueprints(options, this.stopping.signal, (organization, server, method, params) => {
+      this.news.notified(organization, server, method, params, this.slots.get(keyOf(organization, server))?.watched ?? NOTHING);
+    });
+    this.sweeper = setInterval(() => this.stopIdle(), Math.min(MAX_SWEEP_MS, options.idleMs / 2, options.scopeIdleMs / 2)).unref();
   }
 
   /** A running instance of the server; see `ServerSlot.acquire`. */
-  async acquire(organization: OrganizationName, server: ServerName, revision: number): Promise<Instance> {
-    if (this.stopping.signal.aborted) throw new GatewayError('unavailable', 'The runner is stopping. Try again.');
-    await this.options.sandbox();
-    try {
-      return await this.slot(organization, server).acquire(revision);
-    } catch (error) {
-      if (error instanceof GatewayError && error.code === 'not_found') this.forget(keyOf(organization, server));
-      throw error;
-    }
+  async acquire(organization: OrganizationName, server: ServerName, revision: number, client?: UpstreamClient): Promise<Instance> {
+    return this.with(organization, server, (slot) => slot.acquire(revision, client));
+  }
+
+  /** What is watched of a server from now on; see `ServerSlot.watch`. What fails is tried again when the watch is renewed. */
+  watch(organization: OrganizationName, server: ServerName, uris: ReadonlySet<string>): void {
+    if (uris.size === 0 && !this.slots.has(keyOf(organization, server))) return;
+    this.with(organization, server, (slot) => slot.watch(uris)).catch(() => {});
   }
 
   /** The words in which the operator is told what is wrong with a server. */
   problemOf(organization: OrganizationName, server: ServerName): string | undefined {
-    return this.slots.get(keyOf(organization, server))?.lastProblem();
+    return this.slots.get(keyOf(organization, server))?.failures.problem;
   }
 
   /** The registry hinted that something of this organization changed: what was replaced or removed there ends here. */
@@ -59,27 +59,26 @@ export class InstancePool {
   }
 
   describe(): readonly object[] {
-    return [...this.slots].map(([key, slot]) => {
-      const { current } = slot;
-      const usage = current?.usage();
-      return {
-        server: key,
-        revision: slot.revision,
-        state: slot.state(),
-        restarts: slot.restarts,
-        inFlight: current?.inFlight ?? 0,
-        ...(current ? { startedAt: new Date(current.startedAt).toISOString(), garbageLines: current.garbageLines } : {}),
-        ...(usage ? { processes: usage.processes, memoryMb: Math.round(usage.memoryBytes / 1_048_576) } : {}),
-        ...(slot.lastProblem() === undefined ? {} : { problem: slot.lastProblem() }),
-      };
-    });
+    return [...this.slots].map(([key, slot]) => describeSlot(key, slot));
   }
 
   async close(): Promise<void> {
     this.stopping.abort();
     clearInterval(this.sweeper);
-    this.hints.close();
+    this.news.close();
     await Promise.all([...this.slots.values()].map((slot) => slot.close()));
+    await this.blueprints.settled();
+  }
+
+  private async with<Result>(organization: OrganizationName, server: ServerName, work: (slot: ServerSlot) => Promise<Result>): Promise<Result> {
+    if (this.stopping.signal.aborted) throw new GatewayError('unavailable', 'The runner is stopping. Try again.');
+    await this.options.sandbox();
+    try {
+      return await work(this.slot(organization, server));
+    } catch (error) {
+      if (error instanceof GatewayError && error.code === 'not_found') this.forget(keyOf(organization, server));
+      throw error;
+    }
   }
 
   private slot(organization: OrganizationName, server: ServerName): ServerSlot {
@@ -90,50 +89,35 @@ export class InstancePool {
       organization,
       server,
       clock: this.options.clock,
-      load: () => this.load(organization, server),
-      makeRoom: () => this.makeRoom(key),
+      maxScopes: this.options.maxScopes,
+      load: () => this.blueprints.load(organization, server),
+      makeRoom: (lane) => this.makeRoom(lane),
       onProblem: (problem) => this.report(organization, server, problem),
+      onOtherEra: () => this.news.listsChanged(organization, server),
     });
     this.slots.set(key, slot);
     return slot;
   }
 
-  private async load(organization: OrganizationName, server: ServerName): Promise<Blueprint> {
-    const { config, revision, secrets } = await this.options.bus.request(registryServer, { organization, server });
-    const { stdio } = config;
-    if (!stdio) throw new GatewayError('invalid_request', `The server "${server}" is reached over HTTP: there is nothing to run.`);
-    const needed = new Set<string>(Object.values(stdio.env).flatMap(secretReferences));
-    const versions = secrets.filter(({ name }) => needed.has(name)).map(({ name, version }) => `${name}@${version}`);
-    const fingerprint = JSON.stringify([stdio, versions.sort()]);
-    const start = async (): Promise<Instance> => {
-      const { env, redact } = resolveEnvironment(organization, server, stdio, secrets, this.options.secrets);
-      const { command, args, sandbox } = stdio;
-      return Instance.start({
-        sandbox: await this.options.sandbox(),
-        spec: { organization, server, command, args, env, sandbox },
-        redact,
-        clock: this.options.clock,
-        startTimeoutMs: this.options.startTimeoutMs,
-        maxLineBytes: this.options.maxLineBytes,
-        signal: this.stopping.signal,
-        onNotification: (method) => this.hints.notified(organization, server, method),
-      });
-    };
-    return { fingerprint, revision, start };
-  }
-
   /** Stops the instance that was idle longest when as many run as may. */
-  private makeRoom(forKey: string): void {
-    const running = [...this.slots].filter(([key, slot]) => key !== forKey && slot.state() !== 'stopped' && slot.state() !== 'failed');
+  private makeRoom(forLane: Lane): void {
+    const running = [...this.slots.values()].flatMap((slot) => slot.lanes.all().flatMap((lane) => (lane !== forLane && lane.isRunning ? [{ slot, lane }] : [])));
     if (running.length < this.options.maxInstances) return;
-    const idle = running.flatMap(([, slot]) => (slot.current?.inFlight === 0 ? [{ slot, at: slot.current.lastUsedAt }] : [])).sort((a, b) => a.at - b.at)[0];
-    if (!idle) throw new GatewayError('unavailable', `All ${this.options.maxInstances} servers that may run at once are busy. Try again, or raise MCPGW_RUNNER_MAX_INSTANCES.`);
-    void idle.slot.stopCurrent();
+    const idle = running.flatMap(({ slot, lane }) => (lane.isIdle && lane.current ? [{ slot, lane, at: lane.current.lastUsedAt }] : [])).sort((a, b) => a.at - b.at)[0];
+    if (!idle) throw new NoRoom(`All ${this.options.maxInstances} servers that may run at once are busy. Try again, or raise MCPGW_RUNNER_MAX_INSTANCES.`);
+    void idle.slot.stop(idle.lane);
   }
 
   private stopIdle(): void {
-    const before = this.options.clock.now() - this.options.idleMs;
-    for (const slot of this.slots.values()) if (slot.current?.inFlight === 0 && slot.current.lastUsedAt < before) void slot.stopCurrent();
+    const now = this.options.clock.now();
+    for (const slot of this.slots.values()) {
+      for (const lane of slot.lanes.all()) {
+        // One that is watched has work without calls.
+        if (!lane.current || !lane.isIdle || (!lane.isOwn && slot.watched.size > 0)) continue;
+        if (now - lane.current.lastUsedAt > (lane.isOwn ? this.options.scopeIdleMs : this.options.idleMs)) void slot.stop(lane);
+      }
+      slot.lanes.dropStopped();
+    }
   }
 
   private report(organization: OrganizationName, server: ServerName, problem: string | undefined): void {
@@ -149,6 +133,24 @@ export class InstancePool {
     this.slots.delete(key);
     this.options.health.ok(`server ${key}`);
   }
+}
+
+function describeSlot(key: string, slot: ServerSlot): object {
+  const instances = slot.lanes.all().flatMap((lane) => lane.current ?? []);
+  const usages = instances.flatMap((instance) => instance.usage() ?? []);
+  const sum = <Item>(items: readonly Item[], of: (item: Item) => number): number => items.reduce((total, item) => total + of(item), 0);
+  return {
+    server: key,
+    revision: slot.revision,
+    state: slot.state(),
+    restarts: slot.failures.count,
+    inFlight: sum(instances, (instance) => instance.inFlight),
+    scopes: slot.lanes.owned().filter((lane) => lane.isRunning).length,
+    ...(slot.era.known === undefined ? {} : { era: slot.era.known }),
+    ...(instances.length > 0 ? { startedAt: new Date(Math.min(...instances.map((instance) => instance.startedAt))).toISOString(), garbageLines: sum(instances, (instance) => instance.garbageLines) } : {}),
+    ...(usages.length > 0 ? { processes: sum(usages, (usage) => usage.processes), memoryMb: Math.round(sum(usages, (usage) => usage.memoryBytes) / 1_048_576) } : {}),
+    ...(slot.failures.problem === undefined ? {} : { problem: slot.failures.problem }),
+  };
 }
 
 function keyOf(organization: OrganizationName, server: ServerName): string {

@@ -1,10 +1,12 @@
-import { GatewayError, type UpstreamReply } from '@mcpgw/contracts';
-import { legacyInitializeParams, paramsForLegacy, paramsForModern, readDiscoverResult, readInitializeResult, type Handshake, type HandshakeResult, type JsonObject } from '@mcpgw/core-mcp-wire';
+import { GatewayError, type Era, type UpstreamReply } from '@mcpgw/contracts';
+import { paramsForLegacy, UNSUPPORTED_PROTOCOL_VERSION, type Handshake, type JsonObject } from '@mcpgw/core-mcp-wire';
 import type { Clock } from '@mcpgw/platform-runtime';
 import type { Exit, LaunchSpec, Sandbox, SandboxProcess, Usage } from '../sandbox/sandbox.js';
 import type { Redact } from '../secrets/redactor.js';
+import { inEnvelope, shakeHands } from './handshake.js';
 import { StderrTail } from './stderr-tail.js';
 import { StdioClient, type RequestOptions } from './stdio-client.js';
+import { watchingOf, type Watching } from './watching.js';
 
 export interface InstanceOptions {
   readonly sandbox: Sandbox;
@@ -15,12 +17,24 @@ export interface InstanceOptions {
   readonly maxLineBytes: number;
   /** Ends a start under way: the runner is stopping. */
   readonly signal: AbortSignal;
-  /** Notifications that belong to no call, by method. */
-  readonly onNotification: (method: string) => void;
+  /** Which words to greet it in. The process starts meanwhile, and is sent nothing before this resolves. Must not reject. */
+  readonly era: Promise<Era>;
+  /** Client capabilities to declare to a legacy server: of the one caller that the process is for, or none. */
+  readonly capabilities: JsonObject;
+  /** It is for one caller alone. */
+  readonly isOwn: boolean;
+  /** Notifications that belong to no call. */
+  readonly onNotification: (method: string, params: JsonObject) => void;
+  /** It refused a request as one of an era that it doesn't speak. */
+  readonly onWrongEra: () => void;
 }
 
-const CLIENT_INFO = { name: 'mcp-gateway', version: '0.1.0' };
-const MODERN_HOP = { clientInfo: CLIENT_INFO, clientCapabilities: {} };
+/** A call, beside its method and params. */
+export interface InvokeOptions extends RequestOptions {
+  /** What the caller can be asked for, for a server whose requests say so each by itself. */
+  readonly capabilities?: JsonObject | undefined;
+}
+
 const MAX_IN_FLIGHT = 256;
 const MAX_TIMEOUTS_IN_A_ROW = 2;
 const STOP_GRACE_MS = 2_000;
@@ -30,6 +44,7 @@ export class Instance {
   readonly startedAt: number;
   lastUsedAt: number;
   private handshake: Handshake | undefined;
+  private watching: Watching | undefined;
   private readonly client: StdioClient;
   private readonly stderr: StderrTail;
   /** Why we killed it; completes "The server … ". */
@@ -55,6 +70,9 @@ export class Instance {
       redact: options.redact,
       maxLineBytes: options.maxLineBytes,
       maxInFlight: MAX_IN_FLIGHT,
+      // A modern server asks by its results; a legacy one not before it has been greeted.
+      capabilities: () => (this.handshake?.era === 'legacy' ? options.capabilities : {}),
+      isOwn: options.isOwn,
       onViolation: (reason) => this.violate(reason),
       onNotification: options.onNotification,
     });
@@ -67,11 +85,14 @@ export class Instance {
     const abort = (): void => instance.violate('did not start before the runner was stopped');
     options.signal.addEventListener('abort', abort, { once: true });
     if (options.signal.aborted) abort();
+    const era = await options.era;
     try {
-      instance.handshake = await instance.shakeHands();
+      const handshake = await shakeHands(instance.client, era, options.capabilities, options.startTimeoutMs);
+      instance.handshake = handshake;
+      instance.watching = watchingOf(instance.client, handshake);
       return instance;
     } catch (error) {
-      const reason = instance.whyNotStarted(error);
+      const reason = instance.whyNotStarted(error, era === 'modern' ? 'server/discover' : 'initialize');
       instance.violate(`did not start: ${reason}`);
       throw new StartFault(options.spec.server, reason, (await instance.ended).problem);
     } finally {
@@ -101,18 +122,33 @@ export class Instance {
   }
 
   /** Sends one request in the words of the server's era. The second call in a row without an answer in time ends the server. */
-  async invoke(method: string, params: JsonObject, options: RequestOptions): Promise<UpstreamReply> {
+  async invoke(method: string, params: JsonObject, { capabilities, ...options }: InvokeOptions): Promise<UpstreamReply> {
+    // What it is sent after it was told to stop it may never read.
+    if (this.stopping) throw new StoppedFault(this.options.spec.server);
     this.lastUsedAt = this.options.clock.now();
     try {
-      const reply = await this.client.request(method, this.server.era === 'modern' ? paramsForModern(params, MODERN_HOP) : paramsForLegacy(params), options);
+      const reply = await this.client.request(method, this.server.era === 'modern' ? inEnvelope(params, capabilities) : paramsForLegacy(params), options);
       this.timeoutsInARow = 0;
+      if ('error' in reply && reply.error.code === UNSUPPORTED_PROTOCOL_VERSION) this.options.onWrongEra();
       return reply;
     } catch (error) {
-      if (error instanceof GatewayError && error.code === 'timeout' && ++this.timeoutsInARow >= MAX_TIMEOUTS_IN_A_ROW) this.violate(`did not answer ${MAX_TIMEOUTS_IN_A_ROW} calls in a row`);
+      if (error instanceof GatewayError && error.code === 'timeout') this.countTimeout();
       throw error;
     } finally {
       this.lastUsedAt = this.options.clock.now();
     }
+  }
+
+  /** Has it tell of changes of these resources, and of its lists, from now on; see `Watching`. */
+  watch(uris: ReadonlySet<string>): void {
+    this.watching?.watch(uris);
+  }
+
+  /** While a question of the server is open it may have every reason to do nothing else. */
+  private countTimeout(): void {
+    if (this.client.openAsks > 0) return;
+    this.timeoutsInARow += 1;
+    if (this.timeoutsInARow >= MAX_TIMEOUTS_IN_A_ROW) this.violate(`did not answer ${MAX_TIMEOUTS_IN_A_ROW} calls in a row`);
   }
 
   /** Stops once the calls under way are answered, or at the latest after `withinMs`. */
@@ -124,6 +160,7 @@ export class Instance {
 
   /** Ends it as MCP asks (stdio, shutdown): close its input, then SIGTERM, then kill, 2 s between. Resolves when no process is left. */
   stop(): Promise<void> {
+    this.watching?.close();
     this.stopping ??= this.endStepwise();
     return this.stopping;
   }
@@ -141,32 +178,18 @@ export class Instance {
     return Promise.race([this.ended.then(() => true), pause(ms).then(() => false)]);
   }
 
-  private async shakeHands(): Promise<Handshake> {
-    const deadline = this.options.clock.now() + this.options.startTimeoutMs;
-    const ask = (method: string, params: JsonObject): Promise<UpstreamReply> => this.client.request(method, params, { timeoutMs: Math.max(1, deadline - this.options.clock.now()) });
-    const reply = await ask('initialize', legacyInitializeParams(CLIENT_INFO));
-    if ('result' in reply) {
-      const handshake = accept(readInitializeResult(reply.result), 'initialize');
-      this.client.notify('notifications/initialized');
-      return handshake;
-    }
-    // A server that knows only the era without a handshake (MCP 2026-07-28) refuses `initialize`.
-    const discovered = await ask('server/discover', paramsForModern({}, MODERN_HOP));
-    if ('error' in discovered) throw new GatewayError('upstream_failed', `it refused initialize with error ${reply.error.code}: ${reply.error.message.slice(0, 200)}`);
-    return accept(readDiscoverResult(discovered.result), 'server/discover');
-  }
-
-  private whyNotStarted(error: unknown): string {
+  private whyNotStarted(error: unknown, method: string): string {
     if (this.violation !== undefined) return `it ${this.violation}`;
     if (this.exitReason !== undefined) return `it ${this.exitReason}`;
     if (!(error instanceof GatewayError)) return 'the gateway failed to speak with it';
-    return error.code === 'timeout' ? `it did not answer initialize within ${this.options.startTimeoutMs / 1_000} s` : error.message;
+    return error.code === 'timeout' ? `it did not answer ${method} within ${this.options.startTimeoutMs / 1_000} s` : error.message;
   }
 
   /** Kills it for breaking a bound; what waits fails at once. */
   private violate(reason: string): void {
     if (this.violation !== undefined) return;
     this.violation = reason;
+    this.watching?.close();
     this.client.close(new GatewayError('upstream_lost', `The server "${this.options.spec.server}" ${reason} and was stopped. Whether the call took effect is unknown.`));
     this.process.kill();
   }
@@ -175,6 +198,7 @@ export class Instance {
     const { server } = this.options.spec;
     const how = this.describe(exit);
     if (this.violation === undefined) this.exitReason = how;
+    this.watching?.close();
     this.client.close(new GatewayError('upstream_lost', `The server "${server}" ${how} during the call. Whether the call took effect is unknown.`));
     const words = this.stderr.text(this.options.redact);
     return { wanted: this.stopping !== undefined && this.violation === undefined, problem: `The server "${server}" ${this.violation ?? how}.${words === '' ? '' : ` Its last words: ${words}`}` };
@@ -183,6 +207,13 @@ export class Instance {
   private describe(exit: Exit): string {
     if (exit.outOfMemory) return `used up its ${this.options.spec.sandbox.memoryMb} MiB of memory (sandbox.memoryMb) and was killed (OOM)`;
     return exit.signal === undefined ? `ended with exit code ${exit.code ?? 'unknown'}` : `was ended by signal ${exit.signal}`;
+  }
+}
+
+/** The instance was stopped between its being found and the call: nothing ran, and there is or will be another. */
+export class StoppedFault extends GatewayError {
+  constructor(server: string) {
+    super('upstream_failed', `The server "${server}" was just being stopped. Try again.`);
   }
 }
 
@@ -195,11 +226,6 @@ export class StartFault extends GatewayError {
   ) {
     super('upstream_failed', `The server "${server}" did not start: ${reason}${reason.endsWith('.') ? '' : '.'} Its operator finds its last words in mcpgw status.`);
   }
-}
-
-function accept(result: HandshakeResult, method: string): Handshake {
-  if (!result.ok) throw new GatewayError('upstream_failed', `its answer to ${method} is invalid: ${result.reason}`);
-  return result.handshake;
 }
 
 function pause(ms: number): Promise<void> {

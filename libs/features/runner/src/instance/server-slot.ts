@@ -1,68 +1,86 @@
-import { GatewayError, type OrganizationName, type ServerName } from '@mcpgw/contracts';
+import { GatewayError, type OrganizationName, type ServerName, type UpstreamClient } from '@mcpgw/contracts';
 import type { Clock } from '@mcpgw/platform-runtime';
-import { Instance, StartFault } from './instance.js';
-import { afterFailure, HEALTHY_AFTER_MS, NO_FAILURES, permitStart, type RestartState } from './restart.js';
-
-/** What to start: made from the registry's answer. `fingerprint` is equal exactly when a running instance needs no replacement. */
-export interface Blueprint {
-  readonly fingerprint: string;
-  readonly revision: number;
-  /** Resolves secrets and launches. */
-  readonly start: () => Promise<Instance>;
-}
+import type { Blueprint } from './blueprint.js';
+import { EraVerdict } from './era-verdict.js';
+import { Failures } from './failures.js';
+import { StartFault, type Instance } from './instance.js';
+import { Lane } from './lane.js';
+import { Lanes, NoRoom } from './lanes.js';
 
 export interface SlotOptions {
   readonly organization: OrganizationName;
   readonly server: ServerName;
   readonly clock: Clock;
+  readonly maxScopes: number;
   /** Asks the registry. */
   readonly load: () => Promise<Blueprint>;
-  /** Called before an instance is started, to make room for it. Throws `unavailable` when there is none. */
-  readonly makeRoom: () => void;
+  /** Called before an instance is started, to make room for it. Throws `NoRoom` when there is none. */
+  readonly makeRoom: (lane: Lane) => void;
   /** The server's trouble, in words for the operator; `undefined` when it is over. */
   readonly onProblem: (problem: string | undefined) => void;
+  /** It speaks another era than it did: whoever knows what it offers should ask again. */
+  readonly onOtherEra: () => void;
 }
 
 const RECHECK_MS = 10_000;
-const SHORT_WAIT_MS = 1_000;
 const DRAIN_MS = 300_000;
 /** Leaves time for the steps of a stop within the service's own deadline. */
 const CLOSE_DRAIN_MS = 5_000;
+const NOTHING: ReadonlySet<string> = new Set();
 
-/** One registered server in this runner: at most one instance that takes calls, and older ones that finish theirs. */
+/** One registered server in this runner: what the registry says of it, its processes by scope, and older ones that finish their calls. */
 export class ServerSlot {
-  current: Instance | undefined;
-  restarts = 0;
   revision = 0;
+  readonly era: EraVerdict;
+  readonly lanes: Lanes;
+  readonly failures: Failures;
+  /** Resources that somebody wants to hear of. */
+  watched: ReadonlySet<string> = NOTHING;
   private blueprint: Blueprint | undefined;
   private checkedAt = 0;
   private checking: Promise<Blueprint> | undefined;
-  private starting: Promise<Instance> | undefined;
-  private restart: RestartState = NO_FAILURES;
-  private problem: string | undefined;
   private readonly leaving = new Set<Promise<void>>();
   private closed = false;
 
-  constructor(private readonly options: SlotOptions) {}
+  constructor(private readonly options: SlotOptions) {
+    const { server, clock } = options;
+    this.era = new EraVerdict(clock);
+    this.failures = new Failures(server, clock, options.onProblem);
+    this.lanes = new Lanes((capabilities, isOwn) => {
+      const lane = new Lane({ server, capabilities, isOwn, clock, failures: this.failures, start: () => this.start(lane), onReady: (instance) => this.ready(lane, instance), leave: (instance) => void this.leave(instance, 0) });
+      return lane;
+    }, options.maxScopes);
+  }
 
   /**
-   * An instance that takes calls, at `revision` or a later one; started when there is none. Rejects with `upstream_failed`,
-   * `unavailable`, `invalid_request`, or what the registry says.
+   * An instance that takes calls, at `revision` or a later one; started when there is none. With a `client` one of its own, as
+   * far as the server's configuration and its era ask for that; at a bound the shared one, to which nothing is declared. Rejects
+   * with `upstream_failed`, `unavailable`, `invalid_request`, or what the registry says.
    */
-  async acquire(revision: number): Promise<Instance> {
+  async acquire(revision: number, client?: UpstreamClient): Promise<Instance> {
     const blueprint = await this.known(revision);
-    if (this.current?.isUsable) return this.current;
-    // A new one starts when the old one is gone and counted, not beside it.
-    await this.current?.ended;
-    if (this.current?.isUsable) return this.current;
-    this.starting ??= this.startPermitted(blueprint).finally(() => (this.starting = undefined));
-    return this.starting;
+    if (client === undefined || client.scope === '' || blueprint.sessions === 'shared') return this.lanes.shared.acquire();
+    // A modern server is told with each request who asks: one process serves all, unless they are to be kept apart.
+    if (blueprint.sessions === 'interactive' && (await this.findEra(blueprint)) === 'modern') return this.lanes.shared.acquire();
+    try {
+      return await this.lanes.own(client, (lane) => void this.stop(lane)).acquire();
+    } catch (error) {
+      if (error instanceof NoRoom && blueprint.sessions === 'interactive') return this.lanes.shared.acquire();
+      throw error;
+    }
+  }
+
+  /** What is watched from now on. Starts the shared instance where that is anything; given again, what failed is tried again. */
+  async watch(uris: ReadonlySet<string>): Promise<void> {
+    this.watched = uris;
+    for (const lane of this.lanes.all()) lane.current?.watch(this.watchedIn(lane));
+    if (uris.size > 0 && !this.lanes.shared.isRunning) await this.acquire(0);
   }
 
   /** The registry hinted at a change: what runs, or is shown as failed, is compared now; what doesn't, with the next call. False: it exists no more. */
   async expire(): Promise<boolean> {
     this.checkedAt = 0;
-    if (!this.current && this.problem === undefined) return true;
+    if (!this.isRunning() && this.failures.problem === undefined) return true;
     try {
       await this.check(this.revision);
       return true;
@@ -72,27 +90,33 @@ export class ServerSlot {
   }
 
   state(): string {
-    if (this.current) return 'ready';
-    if (this.starting) return 'starting';
-    return this.problem === undefined ? 'stopped' : 'failed';
+    const lanes = this.lanes.all();
+    if (lanes.some((lane) => lane.current)) return 'ready';
+    if (lanes.some((lane) => lane.isStarting)) return 'starting';
+    return this.failures.problem === undefined ? 'stopped' : 'failed';
   }
 
-  lastProblem(): string | undefined {
-    return this.problem;
-  }
-
-  /** Ends the current instance without its being a failure; the next call starts another. */
-  async stopCurrent(drainMs = 0): Promise<void> {
-    const instance = this.current;
-    this.current = undefined;
+  /** Ends the lane's instance without its being a failure; the next call starts another. */
+  async stop(lane: Lane, drainMs = 0): Promise<void> {
+    const instance = lane.release();
     if (instance) await this.leave(instance, drainMs);
   }
 
   async close(): Promise<void> {
     this.closed = true;
-    await this.starting?.catch(() => {});
-    await this.stopCurrent(CLOSE_DRAIN_MS);
+    const lanes = this.lanes.all();
+    await Promise.all(lanes.map((lane) => lane.settled()));
+    await Promise.all(lanes.map((lane) => this.stop(lane, CLOSE_DRAIN_MS)));
     await Promise.all(this.leaving);
+  }
+
+  private isRunning(): boolean {
+    return this.lanes.all().some((lane) => lane.current !== undefined);
+  }
+
+  private watchedIn(lane: Lane): ReadonlySet<string> {
+    // Where callers are kept apart, what one of them does to a resource is none of the others' business.
+    return !lane.isOwn || this.blueprint?.sessions !== 'principal' ? this.watched : NOTHING;
   }
 
   private async known(revision: number): Promise<Blueprint> {
@@ -100,18 +124,19 @@ export class ServerSlot {
     const isStale = this.options.clock.now() - this.checkedAt > RECHECK_MS;
     if (!this.blueprint || revision > this.revision) return this.check(revision);
     // While nothing runs, an answer that is on its way is worth waiting for: it may say what mends the server.
-    if (!isStale && (this.current || !this.checking)) return this.blueprint;
+    const isRunning = this.isRunning();
+    if (!isStale && (isRunning || !this.checking)) return this.blueprint;
     const checked = this.check(revision).catch((error: unknown) => {
       // The registry is away: what it said last holds. When it said no, `check` has forgotten the blueprint.
       if (this.blueprint) return this.blueprint;
       throw error;
     });
-    if (!this.current) return checked;
+    if (!isRunning) return checked;
     checked.catch(() => {});
     return this.blueprint;
   }
 
-  /** Asks the registry; one question at a time. A different fingerprint retires the instance after its calls. */
+  /** Asks the registry; one question at a time. A different fingerprint retires the instances after their calls. */
   private check(revision: number): Promise<Blueprint> {
     this.checkedAt = this.options.clock.now();
     this.checking ??= this.options
@@ -133,17 +158,22 @@ export class ServerSlot {
     this.revision = Math.max(blueprint.revision, revision);
     if (this.blueprint?.fingerprint !== blueprint.fingerprint) {
       this.retire();
-      this.restart = NO_FAILURES;
+      this.failures.forgive();
     }
     this.blueprint = blueprint;
   }
 
   private retire(): void {
-    const old = this.current;
-    this.current = undefined;
     this.blueprint = undefined;
-    this.setProblem(undefined);
-    if (old) void this.leave(old, DRAIN_MS);
+    this.era.forget();
+    this.failures.clear();
+    this.replaceAll();
+  }
+
+  /** Calls under way finish on what runs now; later ones get a new instance. */
+  private replaceAll(): void {
+    for (const lane of this.lanes.all()) void this.stop(lane, DRAIN_MS);
+    this.lanes.dropStopped();
   }
 
   private leave(instance: Instance, withinMs: number): Promise<void> {
@@ -152,52 +182,47 @@ export class ServerSlot {
     return left;
   }
 
-  private async startPermitted(blueprint: Blueprint): Promise<Instance> {
-    const permit = permitStart(this.restart, this.options.clock.now());
-    if (permit.kind === 'wait') {
-      if (permit.isOpen || permit.ms > SHORT_WAIT_MS) throw this.tooSoon(permit.ms, permit.isOpen);
-      await new Promise((resolve) => setTimeout(resolve, permit.ms));
-    }
-    this.options.makeRoom();
+  private async start(lane: Lane): Promise<Instance> {
+    await this.failures.permit();
+    const { blueprint } = this;
+    if (!blueprint || this.closed) throw new GatewayError('unavailable', `The configuration of server "${this.options.server}" has just changed. Try again.`);
+    this.options.makeRoom(lane);
     try {
-      const instance = await blueprint.start();
-      return this.accept(instance, blueprint);
+      return await this.launch(blueprint, lane);
     } catch (error) {
-      this.failed(error instanceof StartFault ? error.problem : error instanceof GatewayError ? error.message : 'The gateway failed to start it; the reason is in the runner\'s log.');
+      this.failures.add(error instanceof StartFault ? error.problem : error instanceof GatewayError ? error.message : 'The gateway failed to start it; the reason is in the runner\'s log.');
       throw error;
     }
   }
 
-  private async accept(instance: Instance, blueprint: Blueprint): Promise<Instance> {
-    if (this.closed || this.blueprint?.fingerprint !== blueprint.fingerprint) {
-      void this.leave(instance, 0);
-      throw new GatewayError('unavailable', `The configuration of server "${this.options.server}" changed while it started. Try again.`);
+  /** One that was known to speak an era, and doesn't start in it, may have learnt or lost the other: it is probed once more. */
+  private async launch(blueprint: Blueprint, lane: Lane, isSecond = false): Promise<Instance> {
+    const wasKnown = this.era.known !== undefined;
+    const era = this.findEra(blueprint);
+    if (!blueprint.mayRunTwice) await era;
+    try {
+      const instance = await blueprint.start({ era, capabilities: lane.capabilities, isOwn: lane.isOwn, onWrongEra: () => this.doubtEra() });
+      this.era.learn(instance.server.era);
+      return instance;
+    } catch (error) {
+      this.era.forget();
+      if (isSecond || !wasKnown || this.closed || !(error instanceof StartFault)) throw error;
+      return this.launch(blueprint, lane, true);
     }
-    this.current = instance;
-    this.setProblem(undefined);
-    void instance.ended.then(({ wanted, problem }) => {
-      if (this.current === instance) this.current = undefined;
-      if (wanted) return;
-      if (this.options.clock.now() - instance.startedAt >= HEALTHY_AFTER_MS) this.restart = NO_FAILURES;
-      this.failed(problem);
-    });
-    return instance;
   }
 
-  private failed(problem: string): void {
-    this.restarts += 1;
-    this.restart = afterFailure(this.restart, this.options.clock.now());
-    this.setProblem(problem);
+  private findEra(blueprint: Blueprint): ReturnType<EraVerdict['find']> {
+    return this.era.find(() => blueprint.probe());
   }
 
-  private setProblem(problem: string | undefined): void {
-    this.problem = problem;
-    this.options.onProblem(problem);
+  private ready(lane: Lane, instance: Instance): void {
+    this.failures.clear();
+    instance.watch(this.watchedIn(lane));
   }
 
-  private tooSoon(ms: number, isOpen: boolean): GatewayError {
-    const { server } = this.options;
-    const again = `It is tried again in ${Math.ceil(ms / 1_000)} s`;
-    return new GatewayError('upstream_failed', isOpen ? `The server "${server}" failed again and again and is left alone for now. ${again}; its operator finds the reason in mcpgw status.` : `The server "${server}" has just failed. ${again}.`);
+  private doubtEra(): void {
+    if (!this.era.doubt()) return;
+    this.replaceAll();
+    this.options.onOtherEra();
   }
 }

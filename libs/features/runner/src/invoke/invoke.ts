@@ -1,6 +1,8 @@
-import { callEvent, GatewayError, type CallId, type OrganizationName, type ServerName, type UpstreamReply } from '@mcpgw/contracts';
+import { ASK_TIMEOUT_MS, callAsk, callEvent, GatewayError, type CallId, type OrganizationName, type ServerName, type UpstreamClient, type UpstreamReply } from '@mcpgw/contracts';
 import type { Bus } from '@mcpgw/platform-bus';
 import type { Clock } from '@mcpgw/platform-runtime';
+import type { OnAsk } from '../instance/asks.js';
+import { StoppedFault } from '../instance/instance.js';
 import type { InstancePool } from '../instance/instance-pool.js';
 
 export interface InvokeRequest {
@@ -12,7 +14,10 @@ export interface InvokeRequest {
   readonly params: Readonly<Record<string, unknown>>;
   readonly timeoutMs: number;
   readonly eventsTo?: string | undefined;
+  readonly client?: UpstreamClient | undefined;
 }
+
+const MAX_ATTEMPTS = 5;
 
 /** One call to a stdio server, from the lookup of its instance to its answer, within one deadline. */
 export class Invoke {
@@ -25,18 +30,30 @@ export class Invoke {
   ) {}
 
   async run(request: InvokeRequest): Promise<UpstreamReply> {
-    const { organization, server, callId, eventsTo } = request;
+    const { organization, server, callId, eventsTo, client } = request;
     const deadline = this.clock.now() + request.timeoutMs;
     const abort = new AbortController();
     this.running.set(callId, abort);
     try {
-      const instance = await withinTime(this.pool.acquire(organization, server, request.revision), request.timeoutMs, server);
-      const timeoutMs = Math.max(1, deadline - this.clock.now());
       const onEvent = eventsTo === undefined ? undefined : (method: string, params: Record<string, unknown>) => this.bus.publish(callEvent, { callId, method, params }, { to: eventsTo });
-      return await instance.invoke(request.method, request.params, { timeoutMs, signal: abort.signal, onEvent });
+      const onAsk = eventsTo === undefined || client === undefined ? undefined : this.asking(callId, eventsTo);
+      for (let attempt = 1; ; attempt += 1) {
+        const left = Math.max(1, deadline - this.clock.now());
+        const instance = await withinTime(this.pool.acquire(organization, server, request.revision, client), left, server);
+        try {
+          return await instance.invoke(request.method, request.params, { timeoutMs: Math.max(1, deadline - this.clock.now()), signal: abort.signal, onEvent, onAsk, capabilities: client?.capabilities });
+        } catch (error) {
+          if (!(error instanceof StoppedFault) || attempt >= MAX_ATTEMPTS) throw error;
+        }
+      }
     } finally {
       this.running.delete(callId);
     }
+  }
+
+  /** The way to the caller: over the edge that made the call. */
+  private asking(callId: CallId, edge: string): OnAsk {
+    return (method, params, signal) => this.bus.request(callAsk, { callId, method, params }, { to: edge, timeoutMs: ASK_TIMEOUT_MS, signal });
   }
 
   /** What is under way, for the heartbeat. */
