@@ -28,6 +28,7 @@ import { SessionRequests } from './session/session-requests.js';
 import { Sessions } from './session/sessions.js';
 import { Spool } from './spool/spool.js';
 import { EdgeController } from './status/edge.controller.js';
+import { ToolSearch } from './tool-search/tool-search.js';
 import { ENTRIES, PARTS, POLICY, POLICY_CHANGES, UPSTREAMS, type Part } from './tokens.js';
 import { HttpUpstreams } from './upstream/http-upstream.js';
 import { ChangedServers } from './upstreams/changed-servers.js';
@@ -102,6 +103,7 @@ function pipeline(config: EdgeConfig): Provider[] {
     Journal,
     Cancellations,
     Cursors,
+    ToolSearch,
     PlainRequests,
     CallTool,
     SessionRequests,

@@ -13,7 +13,7 @@ import { paramHeaderFault } from './param-headers.js';
 import { refuse, refuseByProtocol, refuseOn200, type Refusal } from './refusal.js';
 import { requestKey } from './running-calls.js';
 import { errorFor, resultFor } from './translate-back.js';
-import { absentOf, isGoverned, resolve, type Absent, type GovernedMethod, type Wanted } from './wanted.js';
+import { absentOf, governedMethod, resolve, type Absent, type GovernedMethod, type Wanted } from './wanted.js';
 
 /**
  * The way of one POST, top to bottom: nine steps, in the order of ARCHITECTURE.md, except that the caller is recognised (2)
@@ -52,7 +52,8 @@ export class CallTool {
     const admitted = await this.door.read(exchange, caller, record);
     if (admitted.kind === 'refusal') return admitted;
     const { message } = admitted;
-    if (message.kind === 'request' && isGoverned(message.method)) return this.call(exchange, record, admitted, message, message.method);
+    const method = message.kind === 'request' ? governedMethod(message, admitted.endpoint) : undefined;
+    if (message.kind === 'request' && method !== undefined) return this.call(exchange, record, admitted, message, method);
     // Lists, handshakes and the like never leave the gateway.
     const answer = this.requests.answer(admitted, record);
     if ('kind' in answer || message.kind !== 'request') return answer;
@@ -132,7 +133,8 @@ export class CallTool {
 }
 
 /** The same answer for what doesn't exist and for what this caller may not see. */
-function absent({ era }: Admitted, id: RequestMessage['id'], method: GovernedMethod, { message, uri }: Absent): Refusal {
+function absent({ era }: Admitted, id: RequestMessage['id'], method: GovernedMethod, { message, uri, isMethod }: Absent): Refusal {
+  if (isMethod) return { ...refuseByProtocol(id, era === 'modern' ? 404 : 200, { code: -32601, message }), code: 'not_found' };
   const error = { code: -32602, message, ...(uri === undefined ? {} : { data: { uri } }) };
   return { ...refuseByProtocol(id, 200, era === 'legacy' ? errorFor('legacy', method, error, {}) : error), code: 'not_found' };
 }

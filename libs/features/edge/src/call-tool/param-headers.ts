@@ -8,8 +8,8 @@ const annotated = new WeakMap<object, readonly ParamHeader[]>();
  * Arguments that travel as headers too must say there what the body says (MCP 2026-07-28, tools, `x-mcp-header`): a proxy on
  * the way may have judged by them. The error of the first that doesn't; integers are compared as numbers.
  */
-export function paramHeaderFault({ action, destination, arguments: given }: Wanted, header: (name: string) => string | undefined): RpcError | undefined {
-  if (action !== 'tools/call' || !destination.offer) return undefined;
+export function paramHeaderFault({ action, destination, arguments: given, viaSearch }: Wanted, header: (name: string) => string | undefined): RpcError | undefined {
+  if (action !== 'tools/call' || !destination.offer || viaSearch) return undefined;
   const headers = annotationsOf(destination.offer.definition);
   if (headers.length === 0) return undefined;
   const expected = paramHeaderValues(headers, given);

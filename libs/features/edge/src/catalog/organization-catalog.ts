@@ -1,6 +1,8 @@
 import { LIMIT_PERIOD_SECONDS, type ConsumerConfig, type JwtIssuerConfig, type LimitConfig, type OrganizationName, type OrganizationView, type ServerName, type ServerView } from '@mcpgw/contracts';
 import type { Rate } from '@mcpgw/core-rate-limit';
+import { AppDomains } from './app-domains.js';
 import { Endpoint } from './endpoint.js';
+import { namingOf } from './route-names.js';
 import { wildcard } from './wildcard.js';
 
 export interface LimitRule {
@@ -20,6 +22,7 @@ export class OrganizationCatalog {
   readonly name: OrganizationName;
   readonly consumers: ReadonlyMap<string, ConsumerConfig>;
   readonly limits: readonly LimitRule[];
+  readonly domains: AppDomains;
   private readonly roles: ReadonlySet<string>;
   private readonly servers: ReadonlyMap<ServerName, ServerView>;
   private readonly generation = ++generation;
@@ -30,6 +33,7 @@ export class OrganizationCatalog {
     this.consumers = new Map(view.consumers.map((consumer) => [consumer.name as string, consumer]));
     this.servers = new Map(view.servers.map((server) => [server.config.name, server]));
     this.roles = new Set(view.roles.map((role) => role.name as string));
+    this.domains = new AppDomains(view.organization.apps);
     this.limits = view.limits.map((limit) => limitRule(this.name, limit));
   }
 
@@ -57,8 +61,7 @@ export class OrganizationCatalog {
     const config = route === undefined ? undefined : this.view.routes.find((candidate) => candidate.name === route);
     if (route !== undefined && !config) return undefined;
     const servers = this.view.servers.filter((server) => !config || config.servers.includes(server.config.name));
-    // By what is declared: names must not change when one of two servers is away.
-    const endpoint = new Endpoint(`${this.generation}/${route ?? ''}`, config?.servers.length === 1 ? 'transparent' : 'federated', servers);
+    const endpoint = new Endpoint(`${this.generation}/${route ?? ''}`, namingOf(config), servers, { toolSearch: config?.toolSearch ?? false, domains: this.domains });
     this.endpoints.set(route, endpoint);
     return endpoint;
   }

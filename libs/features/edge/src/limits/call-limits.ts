@@ -28,11 +28,11 @@ export class CallLimits {
   }
 }
 
-/** Resources share one count for each server: their URIs are the caller's to invent, and each new key takes memory. */
+/** Resources share one count for each server, and so do extensions' methods: their names are the caller's to invent, and each new key takes memory. */
 function meterKey(rule: LimitRule, principal: Principal, wanted: Wanted): string {
   if (rule.each === 'consumer') return `${rule.keyPrefix} ${principal.consumer}`;
   const { server, target } = wanted.destination;
-  return `${rule.keyPrefix} ${principal.consumer} ${server.config.name} ${wanted.action} ${wanted.action === 'resources/read' ? '' : target}`;
+  return `${rule.keyPrefix} ${principal.consumer} ${server.config.name} ${wanted.action} ${wanted.action === 'tools/call' || wanted.action === 'prompts/get' ? target : ''}`;
 }
 
 /** `RateLimit` and `RateLimit-Policy` as draft-ietf-httpapi-ratelimit-headers says, for the tightest limit. */

@@ -1,8 +1,9 @@
 import { createHash } from 'node:crypto';
 import type { Principal } from '../authn/principal.js';
 import type { Endpoint } from '../catalog/endpoint.js';
-import { ACTION_OF, type Offer, type OfferKind } from '../catalog/offer.js';
+import { questionOf, type Offer, type OfferKind } from '../catalog/offer.js';
 import type { PolicyPort } from '../ports.js';
+import { SEARCH_LIST } from '../tool-search/search-tools.js';
 import { Lru } from './lru.js';
 
 /** Items and characters of one page. Large on purpose: clients that ask for one page only would miss the rest without a word. */
@@ -18,17 +19,20 @@ export interface Page {
   readonly nextCursor: string | undefined;
 }
 
-/** What one set of roles sees of one kind at one endpoint; already serialised. */
+/** What one set of roles sees of one kind at one endpoint; already serialised. `instead`: what is shown in its place. */
 export class VisibleList {
   readonly fingerprint: string;
   readonly characters: number;
   private readonly first: Page;
 
-  constructor(readonly offers: readonly Offer[]) {
+  constructor(
+    readonly offers: readonly Offer[],
+    private readonly instead?: string,
+  ) {
     const hash = createHash('sha256');
-    for (const { text } of offers) hash.update(text).update('\n');
+    for (const text of instead === undefined ? offers.map((offer) => offer.text) : [instead]) hash.update(text).update('\n');
     this.fingerprint = hash.digest('base64url');
-    this.first = this.pageFrom(0);
+    this.first = instead === undefined ? this.pageFrom(0) : { items: instead, nextCursor: undefined };
     this.characters = this.first.items.length;
   }
 
@@ -36,7 +40,7 @@ export class VisibleList {
   page(cursor: string | undefined): Page | undefined {
     if (cursor === undefined) return this.first;
     const after = decodeCursor(cursor);
-    if (after === undefined) return undefined;
+    if (after === undefined || this.instead !== undefined) return undefined;
     const from = this.offers.findIndex((offer) => offer.shown > after);
     return from === -1 ? { items: '', nextCursor: undefined } : this.pageFrom(from);
   }
@@ -81,8 +85,11 @@ export class VisibleLists {
     const known = this.cache.get(key);
     if (known) return known;
     const { organization, roles } = principal;
-    const offers = [...endpoint.offers(kind).values()].filter((offer) => this.policy.mayEver(organization, roles, ACTION_OF[kind], offer.server.config.name, offer.target));
-    const list = new VisibleList(offers);
+    const offers = [...endpoint.offers(kind).values()].filter((offer) => {
+      const { action, target } = questionOf(offer);
+      return this.policy.mayEver(organization, roles, action, offer.server.config.name, target);
+    });
+    const list = new VisibleList(offers, kind === 'tools' && endpoint.toolSearch ? SEARCH_LIST : undefined);
     this.cache.set(key, list, list.characters + LIST_OVERHEAD);
     return list;
   }

@@ -2,6 +2,7 @@ import type { ServerView } from '@mcpgw/contracts';
 import { isObject } from '@mcpgw/core-mcp-wire';
 import type { Principal } from '../authn/principal.js';
 import type { Endpoint } from '../catalog/endpoint.js';
+import { advertisedExtensions } from '../catalog/extensions.js';
 import type { OfferKind } from '../catalog/offer.js';
 import type { VisibleLists } from '../lists/visible-lists.js';
 
@@ -11,6 +12,7 @@ const KINDS: readonly OfferKind[] = ['tools', 'prompts', 'resources', 'resourceT
 /** The union of what the endpoint's servers can do and the gateway carries. Tools always: servers may come later. */
 export function capabilitiesOf(endpoint: Endpoint): Record<string, object> {
   const has = (name: string): boolean => endpoint.servers.some((server) => server.definition !== undefined && name in server.definition.capabilities);
+  const extensions = advertisedExtensions(endpoint);
   const changing = { listChanged: true };
   const subscribe = endpoint.servers.some(canBeWatched) ? { subscribe: true } : {};
   return {
@@ -19,6 +21,7 @@ export function capabilitiesOf(endpoint: Endpoint): Record<string, object> {
     ...(has('resources') ? { resources: { ...changing, ...subscribe } } : {}),
     ...(has('completions') ? { completions: {} } : {}),
     ...(has('logging') ? { logging: {} } : {}),
+    ...(extensions === undefined ? {} : { extensions }),
   };
 }
 

@@ -6,16 +6,18 @@ import type { Admitted } from '../call-tool/door.js';
 import { refuse, refuseByProtocol, type Refusal } from '../call-tool/refusal.js';
 import { requestKey } from '../call-tool/running-calls.js';
 import { isGoverned } from '../call-tool/wanted.js';
+import { hasSkills } from '../catalog/extensions.js';
 import type { OfferKind } from '../catalog/offer.js';
 import { ACCEPTED, resultAnswer, type Answer } from '../http/answer.js';
 import { VisibleLists } from '../lists/visible-lists.js';
 import { Sessions } from '../session/sessions.js';
+import { ToolSearch } from '../tool-search/tool-search.js';
 import { Cancellations } from './cancellations.js';
 import { Cursors } from './cursors.js';
 import { capabilitiesOf, instructionsOf } from './handshake.js';
 import { SERVER_INFO } from './server-info.js';
 
-const LISTS: Readonly<Record<string, OfferKind>> = { 'tools/list': 'tools', 'prompts/list': 'prompts', 'resources/list': 'resources', 'resources/templates/list': 'resourceTemplates' };
+const LISTS: Readonly<Record<string, OfferKind>> = { 'tools/list': 'tools', 'prompts/list': 'prompts', 'resources/list': 'resources', 'resources/templates/list': 'resourceTemplates', 'skills/list': 'skills' };
 
 /** How long a modern client may keep what we showed it; short, because a change of policy should bite. */
 const TTL_MS = 5_000;
@@ -30,6 +32,7 @@ export const TOO_MANY_SESSIONS = 'The gateway has as many sessions as it may, an
 export class PlainRequests {
   constructor(
     private readonly lists: VisibleLists,
+    private readonly search: ToolSearch,
     private readonly sessions: Sessions,
     private readonly cancellations: Cancellations,
     private readonly cursors: Cursors,
@@ -41,7 +44,8 @@ export class PlainRequests {
     if (message.kind === 'response') return ACCEPTED;
     if (message.kind === 'notification') return this.notification(admitted, message.method, message.params);
     const list = Object.hasOwn(LISTS, message.method) ? LISTS[message.method] : undefined;
-    if (list) return this.list(admitted, message, list, record.route);
+    if (list && (list !== 'skills' || admitted.endpoint.servers.some(hasSkills))) return this.list(admitted, message, list, record.route);
+    if (this.search.serves(admitted, message)) return this.search.answer(admitted, message);
     if (era === 'modern') return message.method === 'server/discover' ? this.discover(admitted, message) : unknownMethod(message, 404);
     switch (message.method) {
       case 'initialize':
