@@ -34,6 +34,7 @@ import { HttpUpstreams } from './upstream/http-upstream.js';
 import { ChangedServers } from './upstreams/changed-servers.js';
 import { HTTP_SERVERS, HttpServers } from './upstreams/http-servers.js';
 import { HttpTargets } from './upstreams/http-targets.js';
+import { ResourceNews } from './upstreams/http-watch.js';
 import { RunnerUpstream } from './upstreams/runner-upstream.js';
 import { Upstreams } from './upstreams/upstreams.js';
 
@@ -72,19 +73,21 @@ function adapters(config: EdgeConfig): Provider[] {
     { provide: POLICY_CHANGES, useExisting: LocalPolicy },
     { provide: RunnerUpstream, inject: [BUS, HEALTH], useFactory: (bus: Bus, { instance }: Health) => new RunnerUpstream(bus, instance) },
     { provide: ChangedServers, inject: [BUS], useFactory: (bus: Bus) => new ChangedServers(bus) },
-    { provide: HTTP_SERVERS, inject: [Catalog, KEY_FILES, LOGGER, ChangedServers], useFactory: httpServers },
+    { provide: HTTP_SERVERS, inject: [Catalog, KEY_FILES, LOGGER, ChangedServers, BUS], useFactory: httpServers },
     { provide: UPSTREAMS, inject: [Catalog, HTTP_SERVERS, RunnerUpstream], useFactory: (catalog: Catalog, http: HttpServers, stdio: RunnerUpstream) => new Upstreams(catalog, http, stdio) },
     { provide: PARTS, inject: [Spool, LocalPolicy, ChangedServers, HTTP_SERVERS, RunnerUpstream], useFactory: (...parts: Part[]) => parts },
   ];
 }
 
-function httpServers(catalog: Catalog, keyFiles: KeyFiles, logger: Logger, changed: ChangedServers): HttpServers {
+function httpServers(catalog: Catalog, keyFiles: KeyFiles, logger: Logger, changed: ChangedServers, bus: Bus): HttpServers {
+  const news = new ResourceNews(bus);
   const targets = new HttpTargets(catalog, new SecretBox(keyFiles.symmetric('secrets')));
   const upstreams = new HttpUpstreams({
     resolve: (organization, server) => targets.resolve(organization, server),
     clientInfo: SERVER_INFO,
     logger,
     onListChanged: (organization, server) => changed.add(organization, server),
+    onResourceUpdated: (organization, server, uri) => news.updated(organization, server, uri),
   });
   return new HttpServers(upstreams, targets, catalog);
 }

@@ -35,8 +35,7 @@ export class HttpServerConnection {
   #closed = false;
   #onIdle: (() => void) | undefined;
   #eraHintMs = -ERA_HINT_MS;
-  /** Resources are watched: not to be closed for idleness. */
-  isWatching = false;
+  #watched: ReadonlySet<string> = new Set();
   lastUsedMs = performance.now();
 
   constructor(options: ConnectionOptions) {
@@ -59,6 +58,11 @@ export class HttpServerConnection {
 
   get culprit(): Culprit {
     return this.#channel.culprit;
+  }
+
+  /** Resources are watched: not to be closed for idleness. */
+  get isWatching(): boolean {
+    return this.#watched.size > 0;
   }
 
   get pending(): number {
@@ -97,10 +101,10 @@ export class HttpServerConnection {
     return (await this.#legacy.session()).handshake;
   }
 
-  /** Has the server tell of these resources, and of no others. */
+  /** Has the server tell of these resources, and of no others. Give the same set while nothing changed. */
   watch(uris: ReadonlySet<string>): void {
-    if (this.#closed || (uris.size === 0 && !this.isWatching)) return;
-    this.isWatching = uris.size > 0;
+    if (this.#closed || uris === this.#watched || (uris.size === 0 && !this.isWatching)) return;
+    this.#watched = uris;
     this.#line.watch(uris);
   }
 

@@ -89,7 +89,7 @@ export class HttpUpstreams implements UpstreamPort {
     }
   }
 
-  /** Has the server tell of these resources, and of no others, from wherever it is now. Rejects like `invoke` when it can't be called. */
+  /** Has the server tell of these resources, and of no others, from wherever it is now. Throws when it can't be called at all. */
   watch(organization: OrganizationName, server: ServerName, uris: ReadonlySet<string>): void {
     const target = this.#options.resolve(organization, server, 0);
     const held = target === undefined || this.#closed ? undefined : this.#hold(organization, server, target, uris.size > 0);

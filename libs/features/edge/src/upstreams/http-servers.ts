@@ -1,28 +1,39 @@
-import type { OrganizationView, ServerConfig, ServerDefinition, UpstreamReply } from '@mcpgw/contracts';
-import type { UpstreamCall, UpstreamPort } from '../ports.js';
+import type { OrganizationName, OrganizationView, ServerConfig, ServerDefinition, ServerName, UpstreamReply } from '@mcpgw/contracts';
+import type { ResourceWatchPort, UpstreamCall, UpstreamPort } from '../ports.js';
 import type { HttpUpstreams } from '../upstream/http-upstream.js';
 import type { Catalog } from '../catalog/catalog.js';
 import type { HttpTargets } from './http-targets.js';
+import { HttpWatch } from './http-watch.js';
 
 export const HTTP_SERVERS = Symbol('HttpServers');
 
-/** HTTP servers: calls to them, and finding out what they offer. */
-export class HttpServers implements UpstreamPort {
+/** HTTP servers: calls to them, watching their resources, and finding out what they offer. */
+export class HttpServers implements UpstreamPort, ResourceWatchPort {
+  private readonly watches: HttpWatch;
   private stopListening = (): void => {};
 
   constructor(
     private readonly upstreams: HttpUpstreams,
     private readonly targets: HttpTargets,
     private readonly catalog: Catalog,
-  ) {}
+  ) {
+    this.watches = new HttpWatch(upstreams);
+  }
 
   /** From now on, connections to servers that are gone from the catalog end with their last call. */
   start(): void {
-    this.stopListening = this.catalog.onChange(() => this.upstreams.retain((organization, server) => this.catalog.view.organization(organization)?.server(server) !== undefined));
+    this.stopListening = this.catalog.onChange(() => {
+      this.upstreams.retain((organization, server) => this.catalog.view.organization(organization)?.server(server) !== undefined);
+      this.watches.renew();
+    });
   }
 
   invoke(call: UpstreamCall, signal: AbortSignal): Promise<UpstreamReply> {
     return this.upstreams.invoke(call, signal);
+  }
+
+  watch(organization: OrganizationName, server: ServerName, uri: string): () => void {
+    return this.watches.watch(organization, server, uri);
   }
 
   async discover(config: ServerConfig, secrets: OrganizationView['secrets']): Promise<ServerDefinition> {
@@ -31,6 +42,7 @@ export class HttpServers implements UpstreamPort {
 
   close(): Promise<void> {
     this.stopListening();
+    this.watches.close();
     return this.upstreams.close();
   }
 }
