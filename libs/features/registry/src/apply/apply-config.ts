@@ -10,6 +10,7 @@ import { Database } from '../store/database.js';
 import { loadDeclared } from '../store/load.js';
 import { requireOrganization } from '../store/organizations.js';
 import { writePlan } from '../store/write.js';
+import { routeCollisions } from './route-collisions.js';
 
 const FINDINGS_IN_MESSAGE = 3;
 
@@ -25,7 +26,11 @@ export class ApplyConfig {
   async apply(request: { readonly actor: string; readonly config: GatewayConfig; readonly dryRun: boolean }): Promise<ApplyResult> {
     const desired = request.config;
     refuseFaults(check(desired));
-    const planned = async (tx: RegistryTransaction): Promise<Plan> => planChanges(await loadDeclared(tx, desired.organizations.map((organization) => organization.name)), desired);
+    const planned = async (tx: RegistryTransaction): Promise<Plan> => {
+      const plan = planChanges(await loadDeclared(tx, desired.organizations.map((organization) => organization.name)), desired);
+      refuseFaults(await routeCollisions(tx, plan, desired));
+      return plan;
+    };
     if (request.dryRun) return resultOf(await this.database.read(planned));
     return this.changes.run(request.actor, async (tx, scope) => {
       const plan = await planned(tx);
@@ -63,6 +68,7 @@ export class ApplyConfig {
       const desired = change(current);
       refuseFaults(check(desired).map((finding) => nameObject(finding, desired)));
       const plan = planChanges(current, desired);
+      refuseFaults((await routeCollisions(tx, plan, desired)).map((finding) => nameObject(finding, desired)));
       await writePlan(tx, plan, scope, this.now());
       return { ...resultOf(plan), unchanged: plan.changes.length === 0 ? 1 : 0 };
     });

@@ -1,9 +1,9 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
-import { gatewayConfig, registryChanged, registryCreateKey, registryDelete, registryExport, registryListKeys, registryPut, type GatewayConfig } from '@mcpgw/contracts';
+import { gatewayConfig, registryChanged, registryCreateKey, registryDelete, registryExport, registryListKeys, registryPut, registryRefreshServer, type GatewayConfig } from '@mcpgw/contracts';
 import { MemoryBus } from '@mcpgw/platform-bus';
 import { testDatabase, until, type TestDatabase } from '@mcpgw/testing';
 import fc from 'fast-check';
-import { acme, FakeUpstreams, faultOf, startRegistry, type TestRegistry } from '../fixtures/registry-fixture.js';
+import { acme, definitionOf, FakeUpstreams, faultOf, startRegistry, type TestRegistry } from '../fixtures/registry-fixture.js';
 
 let database: TestDatabase;
 let registry: TestRegistry;
@@ -50,6 +50,31 @@ describe('apply', () => {
     await ready('files');
     expect(await registry.server('acme', 'crm')).toEqual(before);
     expect(upstreams.timesAsked('acme/crm')).toBe(asked);
+  });
+
+  test('refuses a route without prefixes whose servers claim one name, and says which and whose', async () => {
+    await registry.apply(acme());
+    await ready('files', 'crm');
+    const before = (await registry.organization('acme')).revision;
+    const bare = (servers: ('files' | 'crm')[]) => acme({ routes: [{ organization: 'acme', name: 'main', servers, prefix: 'never' }] });
+    const fault = await faultOf(registry.apply(bare(['files', 'crm'])));
+    expect(fault).toMatchObject({ code: 'invalid_params', data: { findings: [{ path: 'routes[0].prefix', message: expect.stringMatching(/the tool "echo" \(crm and files\).*"when-needed"/) }] } });
+    expect(await faultOf(registry.apply(bare(['crm', 'files'])))).toMatchObject({ data: fault.data });
+    const put = registry.bus.request(registryPut, { actor: 'spec', kind: 'routes', value: bare(['files', 'crm']).routes[0]! });
+    expect(await faultOf(put)).toMatchObject({ data: { findings: [{ path: 'routes/acme/main.prefix' }] } });
+    expect((await registry.organization('acme')).revision).toBe(before);
+    expect((await registry.apply(bare(['files']))).updated).toEqual(['routes/acme/main']);
+  });
+
+  test('lets a server that takes a name later keep nobody from applying the rest', async () => {
+    upstreams.script('acme/files', async () => definitionOf('read'));
+    await registry.apply(acme({ routes: [{ organization: 'acme', name: 'main', servers: ['files', 'crm'], prefix: 'never' }] }));
+    await ready('files', 'crm');
+    upstreams.script('acme/files', async () => definitionOf('echo'));
+    await registry.bus.request(registryRefreshServer, { organization, server: 'files' as never });
+    const config = acme({ routes: [{ organization: 'acme', name: 'main', servers: ['files', 'crm'], prefix: 'never' }] });
+    config.consumers[0]!.description = 'another';
+    expect((await registry.apply(config)).updated).toEqual(['consumers/acme/agent']);
   });
 
   test('asks a changed server again and keeps what was pinned until it answers, unless the program is another', async () => {
