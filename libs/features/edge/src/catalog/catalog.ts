@@ -3,6 +3,7 @@ import { registryChanged, registrySnapshot, toGatewayError } from '@mcpgw/contra
 import type { Bus, Subscription } from '@mcpgw/platform-bus';
 import { BUS, CLOCK, HEALTH, LOGGER, Periodic, type Clock, type Health, type Logger } from '@mcpgw/platform-runtime';
 import { CatalogView } from './catalog-view.js';
+import { RouteHealth } from './route-health.js';
 import { SnapshotFile } from './snapshot-file.js';
 
 export interface CatalogOptions {
@@ -23,6 +24,7 @@ export class Catalog implements OnModuleInit, OnApplicationShutdown {
   readonly view = new CatalogView();
   private readonly listeners = new Set<() => void>();
   private readonly file: SnapshotFile;
+  private readonly routes: RouteHealth;
   private readonly pulls: Periodic;
   private readonly subscriptions: Subscription[] = [];
   private stopListening = (): void => {};
@@ -38,6 +40,7 @@ export class Catalog implements OnModuleInit, OnApplicationShutdown {
     @Inject(CLOCK) private readonly clock: Clock,
   ) {
     this.file = new SnapshotFile(options.file);
+    this.routes = new RouteHealth(health, this.view);
     this.pulls = new Periodic(options.pollMs, () => this.pull(), (error) => this.reportFault(error));
   }
 
@@ -71,6 +74,7 @@ export class Catalog implements OnModuleInit, OnApplicationShutdown {
     if (problem !== undefined) this.logger.warn({ problem }, 'the saved snapshot is unreadable and is left aside until the registry answers');
     if (!snapshot) return;
     this.view.apply(snapshot.organizations, []);
+    this.routes.update(snapshot.organizations.map(({ organization }) => organization.name));
     this.confirmedAtMs = snapshot.savedAtMs;
     this.health.ok('snapshot');
   }
@@ -80,6 +84,7 @@ export class Catalog implements OnModuleInit, OnApplicationShutdown {
       const { changed, removed, more } = await this.bus.request(registrySnapshot, { known: this.view.revisions() }, { timeoutMs: PULL_TIMEOUT_MS });
       if (changed.length > 0 || removed.length > 0) {
         this.view.apply(changed, removed);
+        this.routes.update([...removed, ...changed.map(({ organization }) => organization.name)]);
         this.unsaved = true;
         for (const listener of this.listeners) listener();
       }
