@@ -6,8 +6,8 @@ import type { RunningCall } from './running-call.js';
 const MAX_OPEN = 16;
 /** Questions in all during one call: a server that asks in a loop holds its call open no longer than this. */
 const MAX_PER_CALL = 64;
-/** Answers under way at once; a flood of requests beyond them is ignored. */
-const MAX_ANSWERS = 16;
+/** Refusals and pongs under way at once; a flood of requests beyond them is ignored. What a client has answered is always sent. */
+const MAX_REFUSALS = 16;
 
 const METHOD_NOT_FOUND = -32601;
 const INTERNAL_ERROR = -32603;
@@ -20,7 +20,7 @@ export class Asks {
   readonly #capabilities: JsonObject;
   readonly #send: SendAnswer;
   readonly #open = new Map<RequestId, { readonly running: RunningCall; withdraw(reply?: UpstreamReply): void }>();
-  #answering = 0;
+  #refusing = 0;
 
   /** `capabilities`: declared to this server at `initialize`. What was not declared never reaches a client. */
   constructor(capabilities: JsonObject, send: SendAnswer) {
@@ -31,7 +31,7 @@ export class Asks {
   /** A request of the server. `running` is the call that it belongs to, if any. */
   request(id: unknown, method: string, params: JsonObject | undefined, running: RunningCall | undefined): void {
     if (!isRequestId(id) || this.#open.has(id)) return;
-    if (method === 'ping') return this.#answer(id, { result: {} });
+    if (method === 'ping') return this.#atOnce(id, { result: {} });
     if (!isDeclaredAsk(this.#capabilities, method, params)) return this.#refuse(id, METHOD_NOT_FOUND, 'Method not found: the client has not declared that it can be asked this');
     if (running?.call.onAsk === undefined) return this.#refuse(id, INTERNAL_ERROR, 'No call is under way whose client could be asked');
     if (this.#open.size >= MAX_OPEN || running.asks >= MAX_PER_CALL) return this.#refuse(id, INTERNAL_ERROR, 'Too many questions at once, or during one call');
@@ -61,21 +61,21 @@ export class Asks {
     }
     this.#open.delete(id);
     running.deadline.resume();
-    if (reply !== undefined) this.#answer(id, reply);
+    if (reply !== undefined) await this.#deliver(id, reply);
   }
 
   #refuse(id: RequestId, code: number, message: string): void {
-    this.#answer(id, { error: { code, message } });
+    this.#atOnce(id, { error: { code, message } });
   }
 
-  #answer(id: RequestId, reply: UpstreamReply): void {
-    if (this.#answering >= MAX_ANSWERS) return;
-    this.#answering += 1;
-    void this.#deliver({ jsonrpc: '2.0', id, ...reply }).finally(() => (this.#answering -= 1));
+  #atOnce(id: RequestId, reply: UpstreamReply): void {
+    if (this.#refusing >= MAX_REFUSALS) return;
+    this.#refusing += 1;
+    void this.#deliver(id, reply).finally(() => (this.#refusing -= 1));
   }
 
   /** Once more when it provably did not arrive: a person may have taken minutes to answer. */
-  async #deliver(message: object): Promise<void> {
-    for (let attempt = 1; attempt <= 2; attempt += 1) if (await this.#send(message)) return;
+  async #deliver(id: RequestId, reply: UpstreamReply): Promise<void> {
+    for (let attempt = 1; attempt <= 2; attempt += 1) if (await this.#send({ jsonrpc: '2.0', id, ...reply })) return;
   }
 }
