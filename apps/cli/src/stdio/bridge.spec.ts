@@ -1,106 +1,21 @@
-import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
-import type { AddressInfo } from 'node:net';
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import { StdioBridge } from './bridge.js';
 import { EdgeLink } from './edge-link.js';
-
-interface Seen {
-  readonly method: string;
-  readonly url: string;
-  readonly headers: IncomingMessage['headers'];
-  readonly body: { id?: unknown; method?: string; params?: Record<string, unknown> } | undefined;
-}
-
-const MODERN = { 'io.modelcontextprotocol/protocolVersion': '2026-07-28', 'io.modelcontextprotocol/clientCapabilities': {} };
-
-/** An MCP endpoint that keeps legacy sessions and does what the test says with everything else. */
-class FakeEdge {
-  readonly seen: Seen[] = [];
-  readonly closed: (string | undefined)[] = [];
-  sessions = new Set<string>();
-  key = 'key-1';
-  get?: (reply: ServerResponse) => void;
-  handle: (seen: Seen, reply: ServerResponse) => void = ({ body }, reply) => sendJson(reply, { jsonrpc: '2.0', id: body?.id, result: { echo: body?.method } });
-  private readonly server: Server = createServer((request, reply) => void this.serve(request, reply));
-
-  async listen(port = 0): Promise<string> {
-    await new Promise<void>((resolve) => this.server.listen(port, '127.0.0.1', resolve));
-    return `http://127.0.0.1:${(this.server.address() as AddressInfo).port}`;
-  }
-
-  async close(): Promise<void> {
-    this.server.closeAllConnections();
-    await new Promise((resolve) => this.server.close(resolve));
-  }
-
-  private async serve(request: IncomingMessage, reply: ServerResponse): Promise<void> {
-    const chunks: Buffer[] = [];
-    for await (const chunk of request) chunks.push(chunk as Buffer);
-    const text = Buffer.concat(chunks).toString('utf8');
-    const body = text === '' ? undefined : (JSON.parse(text) as Seen['body']);
-    const seen = { method: request.method ?? '', url: request.url ?? '', headers: request.headers, body };
-    this.seen.push(seen);
-    reply.on('close', () => this.closed.push(body?.method));
-    if (request.headers.authorization !== `Bearer ${this.key}`) return void reply.writeHead(401).end();
-    const session = String(request.headers['mcp-session-id'] ?? '');
-    if (body?.method === 'initialize') {
-      const id = `session-${this.seen.length}`;
-      this.sessions.add(id);
-      reply.setHeader('mcp-session-id', id);
-      return sendJson(reply, { jsonrpc: '2.0', id: body.id, result: { protocolVersion: '2025-11-25', capabilities: {}, serverInfo: { name: 'edge', version: '1' } } });
-    }
-    if (session !== '' && !this.sessions.has(session)) return sendJson(reply, { jsonrpc: '2.0', id: null, error: { code: -32602, message: 'Session not found' } }, 404);
-    if (request.method === 'GET') return this.get ? this.get(reply) : void reply.writeHead(405).end();
-    if (request.method === 'DELETE') return void reply.writeHead(204).end();
-    if (body?.id === undefined || body.method === undefined) return void reply.writeHead(202).end();
-    this.handle(seen, reply);
-  }
-}
-
-function sendJson(reply: ServerResponse, value: unknown, status = 200): void {
-  reply.writeHead(status, { 'content-type': 'application/json' }).end(JSON.stringify(value, null, 1));
-}
-
-function sse(message: unknown): string {
-  return `event: message\ndata: ${JSON.stringify(message)}\n\n`;
-}
+import { BridgeUnderTest, FakeEdge, MODERN, sendJson, sse } from './fake-edge.fixture.js';
 
 describe('the stdio bridge', () => {
+  let test: BridgeUnderTest;
   let edge: FakeEdge;
-  let bridge: StdioBridge;
-  let key: string;
-  let url: string;
-  let lines: Record<string, unknown>[];
-  let waiting: { readonly done: () => boolean; readonly resolve: () => void }[];
 
   beforeEach(async () => {
-    edge = new FakeEdge();
-    url = await edge.listen();
-    key = 'key-1';
-    lines = [];
-    waiting = [];
-    const write = async (line: string): Promise<void> => {
-      expect(line).not.toContain('\n');
-      lines.push(JSON.parse(line) as Record<string, unknown>);
-      for (const one of waiting) if (one.done()) one.resolve();
-    };
-    bridge = new StdioBridge(new EdgeLink(() => ({ endpoint: { url }, key }), undefined), write, () => {});
+    test = await new BridgeUnderTest().open();
+    edge = test.edge;
   });
-  afterEach(async () => {
-    await bridge.close(0);
-    await edge.close();
-  });
+  afterEach(() => test.close());
 
-  const say = (message: object): Promise<void> => bridge.accept(JSON.stringify({ jsonrpc: '2.0', ...message }));
-  const until = (done: () => boolean): Promise<void> => (done() ? Promise.resolve() : new Promise((resolve) => waiting.push({ done, resolve })));
-  const answer = async (id: unknown): Promise<Record<string, unknown>> => {
-    await until(() => lines.some((line) => line['id'] === id && line['method'] === undefined));
-    return lines.find((line) => line['id'] === id && line['method'] === undefined) as Record<string, unknown>;
-  };
-  const handshake = async (): Promise<void> => {
-    await say({ id: 0, method: 'initialize', params: { protocolVersion: '2025-11-25', capabilities: {}, clientInfo: { name: 'c', version: '1' } } });
-    await say({ method: 'notifications/initialized' });
-  };
+  const say = (message: object): Promise<void> => test.say(message);
+  const answer = (id: unknown): Promise<Record<string, unknown>> => test.answer(id);
+  const handshake = (): Promise<void> => test.handshake();
 
   it('keeps the session of a legacy client and carries each request once', async () => {
     await handshake();
@@ -122,7 +37,7 @@ describe('the stdio bridge', () => {
     await Promise.all([say({ id: 2, method: 'tools/list' }), say({ id: 3, method: 'prompts/list' })]);
     expect((await answer(2))['result']).toEqual({ echo: 'tools/list' });
     expect((await answer(3))['result']).toEqual({ echo: 'prompts/list' });
-    expect(lines.filter((line) => line['id'] !== 0 && ![1, 2, 3].includes(line['id'] as number))).toEqual([]);
+    expect(test.lines.filter((line) => line['id'] !== 0 && ![1, 2, 3].includes(line['id'] as number))).toEqual([]);
     expect(edge.seen.filter(({ body }) => body?.method === 'initialize')).toHaveLength(2);
     expect(edge.seen.filter(({ body }) => body?.method === 'resources/subscribe')).toHaveLength(2);
   });
@@ -143,8 +58,8 @@ describe('the stdio bridge', () => {
       finish = () => reply.end(sse({ jsonrpc: '2.0', id: body?.id, result: { done: true } }));
     };
     await say({ id: 1, method: 'tools/call', params: { name: 'a__b' } });
-    await until(() => lines.some((line) => line['method'] === 'notifications/progress'));
-    expect(lines.some((line) => line['id'] === 1)).toBe(false);
+    await test.line((line) => line['method'] === 'notifications/progress');
+    expect(test.lines.some((line) => line['id'] === 1)).toBe(false);
     finish();
     expect((await answer(1))['result']).toEqual({ done: true });
   });
@@ -152,7 +67,7 @@ describe('the stdio bridge', () => {
   it('passes what the gateway sends on its own, and the answers of the client to it', async () => {
     edge.get = (reply) => reply.writeHead(200, { 'content-type': 'text/event-stream' }).write(sse({ jsonrpc: '2.0', id: 'ask-1', method: 'elicitation/create', params: {} }));
     await handshake();
-    await until(() => lines.some((line) => line['method'] === 'elicitation/create'));
+    await test.line((line) => line['method'] === 'elicitation/create');
     await say({ id: 'ask-1', result: { action: 'decline' } });
     await say({ id: 9, method: 'ping' });
     await answer(9);
@@ -160,7 +75,8 @@ describe('the stdio bridge', () => {
   });
 
   it('adds the headers of a modern message and shows the route', async () => {
-    const routed = new StdioBridge(new EdgeLink(() => ({ endpoint: { url }, key }), 'support'), async (line) => void lines.push(JSON.parse(line) as Record<string, unknown>), () => {});
+    const lines: Record<string, unknown>[] = [];
+    const routed = new StdioBridge(new EdgeLink(() => ({ endpoint: { url: test.url }, key: test.key }), 'support'), async (line) => void lines.push(JSON.parse(line) as Record<string, unknown>), () => {});
     await routed.accept(JSON.stringify({ jsonrpc: '2.0', id: 1, method: 'tools/call', params: { name: 'a__grüß', arguments: {}, _meta: MODERN } }));
     await routed.close(5_000);
     expect(lines[0]).toMatchObject({ id: 1, result: { echo: 'tools/call' } });
@@ -187,7 +103,7 @@ describe('the stdio bridge', () => {
     await closed;
     await say({ id: 2, method: 'tools/list', params: { _meta: MODERN } });
     await answer(2);
-    expect(lines.filter((line) => line['id'] === 1)).toEqual([]);
+    expect(test.lines.filter((line) => line['id'] === 1)).toEqual([]);
     expect(edge.seen.some(({ body }) => body?.method === 'notifications/cancelled')).toBe(false);
   });
 
@@ -201,9 +117,9 @@ describe('the stdio bridge', () => {
     await say({ method: 'notifications/cancelled', params: { requestId: 1 } });
     await say({ id: 2, method: 'ping' });
     await answer(2);
-    await bridge.close(5_000);
+    await test.bridge.close(5_000);
     expect(edge.seen.find(({ body }) => body?.method === 'notifications/cancelled')?.headers['mcp-session-id']).toBe('session-1');
-    expect(lines.filter((line) => line['id'] === 1)).toEqual([]);
+    expect(test.lines.filter((line) => line['id'] === 1)).toEqual([]);
     expect(edge.seen.at(-1)?.method).toBe('DELETE');
   });
 
@@ -228,31 +144,31 @@ describe('the stdio bridge', () => {
     const movedUrl = await moved.listen();
     await edge.close();
     await say({ id: 1, method: 'tools/list' });
-    url = movedUrl;
-    key = 'key-2';
+    test.url = movedUrl;
+    test.key = 'key-2';
     try {
       expect(await answer(1)).toMatchObject({ result: { echo: 'tools/list' } });
     } finally {
-      await bridge.close(0);
+      await test.bridge.close(0);
       await moved.close();
     }
   });
 
   it('uses a new key when the old one is refused', async () => {
     edge.key = 'key-2';
-    key = 'key-1';
+    test.key = 'key-1';
     await say({ id: 1, method: 'tools/list', params: { _meta: MODERN } });
     expect(await answer(1)).toMatchObject({ error: { code: -31401 } });
-    key = 'key-2';
+    test.key = 'key-2';
     await say({ id: 2, method: 'tools/list', params: { _meta: MODERN } });
     expect((await answer(2))['result']).toEqual({ echo: 'tools/list' });
   });
 
   it('refuses what is no message without passing it on', async () => {
-    await bridge.accept('{"jsonrpc":');
-    await bridge.accept('[{"jsonrpc":"2.0","id":1,"method":"ping"}]');
-    await bridge.accept('{"jsonrpc":"2.0","id":7,"method":5}');
-    expect(lines.map((line) => [line['id'], (line['error'] as { code: number }).code])).toEqual([[null, -32700], [null, -32600], [7, -32600]]);
+    await test.bridge.accept('{"jsonrpc":');
+    await test.bridge.accept('[{"jsonrpc":"2.0","id":1,"method":"ping"}]');
+    await test.bridge.accept('{"jsonrpc":"2.0","id":7,"method":5}');
+    expect(test.lines.map((line) => [line['id'], (line['error'] as { code: number }).code])).toEqual([[null, -32700], [null, -32600], [7, -32600]]);
     expect(edge.seen).toEqual([]);
   });
 });
