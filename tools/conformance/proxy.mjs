@@ -7,22 +7,24 @@ const forwarded = (headers) => Object.fromEntries(Object.entries(headers).filter
 
 /**
  * Requests go to the targets in turn, without affinity. A target that takes no connection is passed over, as a load balancer
- * would do it: nothing was sent to it. `requests` counts what is under way there.
+ * would do it: nothing was sent to it.
  */
 export async function startProxy(targets, key) {
   let turn = 0;
   const underWay = targets.map(() => 0);
-  const idle = new Set();
+  const listeners = new Set();
+  let held = Promise.resolve();
 
   function forward(request, response, body, tries) {
     const index = turn++ % targets.length;
     const target = new URL(targets[index]);
-    underWay[index] += 1;
-    let open = true;
+    // A GET is a stream without end, which its client opens again.
+    let open = request.method !== 'GET';
+    if (open) underWay[index] += 1;
     const done = () => {
       if (open) underWay[index] -= 1;
       open = false;
-      for (const listener of idle) listener();
+      for (const listener of listeners) listener();
     };
     const upstream = send({ host: target.hostname, port: target.port, path: request.url, method: request.method, agent: false, headers: { ...forwarded(request.headers), authorization: `Bearer ${key}` } }, (answer) => {
       response.writeHead(answer.statusCode, forwarded(answer.headers));
@@ -43,22 +45,23 @@ export async function startProxy(targets, key) {
   const server = createServer((request, response) => {
     const chunks = [];
     request.on('data', (chunk) => chunks.push(chunk));
-    request.on('end', () => forward(request, response, Buffer.concat(chunks), targets.length));
+    request.on('end', () => void held.then(() => forward(request, response, Buffer.concat(chunks), targets.length)));
   });
   await new Promise((resolve) => server.listen(0, '127.0.0.1', resolve));
   return {
     url: `http://localhost:${server.address().port}`,
-    /** Resolves as soon as nothing is under way at this target. */
-    idle: (index) =>
-      new Promise((resolve) => {
+    /** Does this while no request is under way at the target; those that come meanwhile wait. */
+    whileIdle: async (index, action) => {
+      await new Promise((resolve) => {
         const look = () => {
           if (underWay[index] > 0) return;
-          idle.delete(look);
-          resolve();
+          listeners.delete(look);
+          held = new Promise((release) => resolve(action().finally(release)));
         };
-        idle.add(look);
+        listeners.add(look);
         look();
-      }),
+      });
+    },
     close: () => {
       server.closeAllConnections();
       server.close();

@@ -5,6 +5,7 @@ import path from 'node:path';
 import { startGatewaySystem } from '../../libs/testing/dist/index.js';
 import { runClientLeg } from './client-leg.mjs';
 import { faults, tally } from './compare.mjs';
+import { runEdgesLeg } from './edges-leg.mjs';
 import { References, runServerLeg, SERVER_LEGS } from './legs.mjs';
 import { report } from './report.mjs';
 import { furnish, startFixture } from './systems.mjs';
@@ -49,6 +50,7 @@ async function serverLegs(names) {
 
 try {
   await serverLegs(Object.keys(SERVER_LEGS).filter(wanted));
+  if (wanted('three-edges')) runs.push(...(await runEdgesLeg({ fixtures, references, baseline })));
   if (wanted('client')) runs.push(...(await runClientLeg(baseline, options('scenario')[0])));
 } finally {
   for (const fixture of Object.values(fixtures)) fixture.close();
