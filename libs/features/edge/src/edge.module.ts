@@ -3,12 +3,25 @@ import { Module, type DynamicModule, type Provider } from '@nestjs/common';
 import type { Bus } from '@mcpgw/platform-bus';
 import { BUS, CLOCK, HEALTH, KEY_FILES, LOGGER, SecretBox, type Clock, type Health, type KeyFiles, type Logger } from '@mcpgw/platform-runtime';
 import { Authenticator } from './authn/authenticator.js';
+import { Bridge } from './bridge/bridge.js';
+import { Crossing } from './bridge/crossing.js';
+import { FlowRoutes } from './bridge/flow-routes.js';
+import { Flows } from './bridge/flows.js';
+import { LegacyClients } from './bridge/legacy-clients.js';
+import { ModernResults } from './bridge/modern-results.js';
+import { Pushes } from './bridge/pushes.js';
+import { RequestStates } from './bridge/request-states.js';
+import { TaskCalls } from './bridge/task-calls.js';
+import { TaskIds } from './bridge/task-ids.js';
+import { TaskWaits } from './bridge/task-waits.js';
 import { CallTool } from './call-tool/call-tool.js';
 import { Door } from './call-tool/door.js';
+import { Ending } from './call-tool/ending.js';
 import { Invoker } from './call-tool/invoker.js';
 import { CallTelemetry } from './call-tool/call-telemetry.js';
 import { Journal } from './call-tool/journal.js';
 import { Judge } from './call-tool/judge.js';
+import { OtherRequests } from './call-tool/other-requests.js';
 import { RunningCalls } from './call-tool/running-calls.js';
 import { Catalog, CATALOG_OPTIONS } from './catalog/catalog.js';
 import { EDGE_CONFIG, type EdgeConfig } from './edge.config.js';
@@ -92,6 +105,9 @@ function httpServers(catalog: Catalog, keyFiles: KeyFiles, logger: Logger, chang
   return new HttpServers(upstreams, targets, catalog);
 }
 
+/** Calls between eras. */
+const BRIDGE: Provider[] = [RequestStates, TaskIds, Ending, Pushes, Flows, FlowRoutes, LegacyClients, TaskWaits, ModernResults, Crossing, Bridge, TaskCalls];
+
 /** The way of a call, and the port that it comes in by. */
 function pipeline(config: EdgeConfig): Provider[] {
   const limits = { max: config.maxStreams, maxPerPrincipal: config.maxStreamsPerPrincipal };
@@ -108,7 +124,9 @@ function pipeline(config: EdgeConfig): Provider[] {
     Cursors,
     ToolSearch,
     PlainRequests,
+    OtherRequests,
     CallTool,
+    ...BRIDGE,
     SessionRequests,
     McpRoutes,
     EdgePort,

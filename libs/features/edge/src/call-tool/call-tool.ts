@@ -1,35 +1,34 @@
 import { Injectable } from '@nestjs/common';
-import { GatewayError, toGatewayError, type EntryId, type UpstreamReply } from '@mcpgw/contracts';
-import type { RequestMessage } from '@mcpgw/core-mcp-wire';
-import { errorAnswer, resultAnswer, rpcErrorOf, type Answer } from '../http/answer.js';
+import { isTaskMethod, type RequestMessage } from '@mcpgw/core-mcp-wire';
+import { Bridge, invalidState } from '../bridge/bridge.js';
+import type { Answer } from '../http/answer.js';
 import type { Exchange } from '../http/exchange.js';
-import { PlainRequests } from '../requests/plain-requests.js';
 import type { CallRecord } from './call-record.js';
 import { Door, type Admitted } from './door.js';
-import { Invoker } from './invoker.js';
 import { Journal } from './journal.js';
 import { Judge } from './judge.js';
+import { OtherRequests } from './other-requests.js';
 import { paramHeaderFault } from './param-headers.js';
 import { refuse, refuseByProtocol, refuseOn200, type Refusal } from './refusal.js';
 import { requestKey } from './running-calls.js';
-import { errorFor, resultFor } from './translate-back.js';
-import { absentOf, governedMethod, resolve, type Absent, type GovernedMethod, type Wanted } from './wanted.js';
+import { errorFor } from './translate-back.js';
+import { absentOf, governedMethod, resolve, type Absent, type GovernedMethod } from './wanted.js';
 
 /**
  * The way of one POST, top to bottom: nine steps, in the order of ARCHITECTURE.md, except that the caller is recognised (2)
  * before the body is parsed (1). Shared by tools/call, resources/read, prompts/get and completion/complete.
  *
- * Invariant: a request leaves exactly one terminal entry, and one that reaches an upstream an intent before it. Whatever can't
- * be written down is not done.
+ * Invariant: a call leaves exactly one terminal entry, and one that reaches an upstream an intent before it. Whatever can't be
+ * written down is not done. A call may take several requests when its server asks for more (bridge/); those are no calls.
  */
 @Injectable()
 export class CallTool {
   constructor(
     private readonly door: Door,
     private readonly judge: Judge,
-    private readonly invoker: Invoker,
     private readonly journal: Journal,
-    private readonly requests: PlainRequests,
+    private readonly bridge: Bridge,
+    private readonly others: OtherRequests,
   ) {}
 
   /** Never rejects. */
@@ -52,12 +51,9 @@ export class CallTool {
     const admitted = await this.door.read(exchange, caller, record);
     if (admitted.kind === 'refusal') return admitted;
     const { message } = admitted;
-    const method = message.kind === 'request' ? governedMethod(message, admitted.endpoint) : undefined;
-    if (message.kind === 'request' && method !== undefined) return this.call(exchange, record, admitted, message, method);
-    // Lists, handshakes and the like never leave the gateway.
-    const answer = this.requests.answer(admitted, record);
-    if ('kind' in answer || message.kind !== 'request') return answer;
-    return this.journal.answered(record, answer);
+    if (message.kind !== 'request' || isTaskMethod(message.method)) return this.others.handle(exchange, record, admitted);
+    const method = governedMethod(message, admitted.endpoint);
+    return method === undefined ? this.others.handle(exchange, record, admitted) : this.call(exchange, record, admitted, message, method);
   }
 
   private async call(exchange: Exchange, record: CallRecord, admitted: Admitted, { id, params = {} }: RequestMessage, method: GovernedMethod): Promise<Answer | Refusal> {
@@ -67,68 +63,35 @@ export class CallTool {
     const resolution = resolve(method, params, endpoint);
     if ('malformed' in resolution) return refuseByProtocol(id, 200, { code: -32602, message: `Invalid params: ${resolution.malformed}` });
     if ('absent' in resolution) return absent(admitted, id, method, resolution.absent);
-    const { wanted } = resolution;
-    this.journal.note(record, wanted);
+    this.journal.note(record, resolution.wanted);
+    const entering = this.bridge.enter(admitted, method, resolution.wanted);
+    if (entering.kind === 'invalid') return invalidState(id);
+    const { wanted } = entering.kind === 'flow' ? resolution : entering;
 
     // 4. Is there something left of its limits? What the caller may not see is not counted: a limit would show that it exists.
     const visible = this.judge.mayEver(principal, wanted);
     const mismatch = visible && era === 'modern' ? paramHeaderFault(wanted, (name) => exchange.header(name)) : undefined;
     if (mismatch) return refuseByProtocol(id, 400, mismatch);
-    const spent = this.judge.spend(organization, principal, wanted, visible);
+    // A call is counted when it begins; going on with one that is held open reaches no server anew.
+    const spent = this.judge.spend(organization, principal, wanted, visible && entering.kind !== 'flow');
     if (!spent.allowed) return refuse(id, 'rate_limited', spent.message, spent.headers, { retryAfterMs: spent.retryAfterMs });
 
     // 5. May this principal do this with these arguments?
     const decision = await this.judge.decide(principal, wanted);
     record.decision = { effect: decision.effect, ruleIds: decision.ruleIds, bundleDigest: decision.bundleDigest, ...(decision.operatorReason === undefined ? {} : { reason: decision.operatorReason }) };
     if (decision.effect === 'deny') {
+      if (entering.kind !== 'first') return invalidState(id);
       return visible ? refuseOn200(id, 'permission_denied', decision.agentReason ?? 'The policy of this gateway does not allow this call.') : absent(admitted, id, method, absentOf(method, params));
     }
+
+    if (entering.kind === 'flow') return this.bridge.resume(record, { exchange, admitted, id, params, key: requestKey(admitted.subject, undefined, id), wanted }, entering);
 
     // 6. Written down before it is done, as safely as the organization asks.
     const intentId = await this.journal.intent(record, organization.regulated);
 
-    // 7. The one trip.
+    // 7, 8 and 9. The one trip, in the names and words of both sides, and how it ended.
     const key = requestKey(admitted.subject, admitted.session?.id, id);
-    const reply = await this.invoker.invoke({ exchange, record, admitted, method, wanted, key }).catch((thrown: unknown) => ({ thrown }));
-
-    // 8 and 9. In the caller's names and words, and how it ended.
-    return this.end(record, intentId, admitted, id, method, wanted, params, reply, spent.headers);
-  }
-
-  private end(
-    record: CallRecord,
-    intentId: EntryId,
-    { endpoint, era }: Admitted,
-    id: RequestMessage['id'],
-    method: GovernedMethod,
-    wanted: Wanted,
-    params: Readonly<Record<string, unknown>>,
-    reply: UpstreamReply | { readonly thrown: unknown },
-    headers: Readonly<Record<string, string>>,
-  ): Answer {
-    const failed = (thrown: unknown): Answer => {
-      const fault = toGatewayError(thrown);
-      const answer = errorAnswer(id, 200, rpcErrorOf(fault), headers);
-      this.journal.outcome(record, intentId, answer, record.outcome('error', fault.code, bytesOf(answer)), fault);
-      return answer;
-    };
-    if ('thrown' in reply) return failed(reply.thrown);
-    if ('error' in reply) {
-      const error = errorFor(era, method, reply.error, params);
-      const answer = errorAnswer(id, 200, error, headers);
-      this.journal.outcome(record, intentId, answer, record.outcome('error', String(error.code), bytesOf(answer)));
-      return answer;
-    }
-    let text: string;
-    try {
-      text = JSON.stringify(resultFor(era, method, endpoint, wanted, reply.result));
-    } catch (cause) {
-      // Nested deeper than the stack: the call has run, so it must end here and not as a fault before it.
-      return failed(new GatewayError('upstream_lost', `The server "${wanted.destination.server.config.name}" answered with something that can't be passed on.`, { cause }));
-    }
-    const answer = resultAnswer(id, text, headers);
-    this.journal.outcome(record, intentId, answer, record.outcome(reply.result['isError'] === true ? 'tool_error' : 'ok', undefined, bytesOf(answer), text));
-    return answer;
+    return this.bridge.cross({ exchange, record, admitted, id, method, wanted, params, key, intentId, headers: spent.headers });
   }
 }
 
@@ -137,8 +100,4 @@ function absent({ era }: Admitted, id: RequestMessage['id'], method: GovernedMet
   if (isMethod) return { ...refuseByProtocol(id, era === 'modern' ? 404 : 200, { code: -32601, message }), code: 'not_found' };
   const error = { code: -32602, message, ...(uri === undefined ? {} : { data: { uri } }) };
   return { ...refuseByProtocol(id, 200, era === 'legacy' ? errorFor('legacy', method, error, {}) : error), code: 'not_found' };
-}
-
-function bytesOf(answer: Answer): number {
-  return answer.body === undefined ? 0 : Buffer.byteLength(answer.body);
 }

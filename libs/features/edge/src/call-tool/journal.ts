@@ -63,6 +63,12 @@ export class Journal {
     return answer;
   }
 
+  /** A request that is a round of a longer call: the call's own entries tell of it. */
+  round(record: CallRecord, answer: Answer): Answer {
+    this.line(record, answer.http, record.outcome('ok', 'round', bytesOf(answer)));
+    return answer;
+  }
+
   /** On disk before the caller hears of it: a refusal has no intent that would tell of it later. */
   async refused(record: CallRecord, { code, answer }: Refusal): Promise<Answer> {
     const outcome = record.outcome('error', code, bytesOf(answer));

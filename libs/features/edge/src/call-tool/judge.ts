@@ -24,6 +24,12 @@ export class Judge {
     return this.policy.mayEver(organization, roles, action, destination.server.config.name, destination.target);
   }
 
+  /** Whether the principal might still do this with some arguments: for what follows from a call whose own were judged. */
+  decideUnconditionally(principal: Principal, wanted: Wanted): Decision {
+    const effect = this.mayEver(principal, wanted) ? 'permit' : 'deny';
+    return { effect, ruleIds: [], bundleDigest: this.policy.digest(principal.organization) ?? '' };
+  }
+
   spend(organization: OrganizationCatalog, principal: Principal, wanted: Wanted, counted: boolean): Spent {
     return counted ? this.limits.spend(organization, principal, wanted, this.clock.now()) : NOT_COUNTED;
   }

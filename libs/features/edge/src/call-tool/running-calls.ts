@@ -1,8 +1,19 @@
 import type { RequestId } from '@mcpgw/core-mcp-wire';
 
+/** One call under way: the signal that stops it, and how to stop it. */
+export interface RunningCall {
+  readonly signal: AbortSignal;
+  abort(): void;
+  /** It waits for its client now, who may take minutes: it doesn't count meanwhile, and stopping doesn't wait for it. */
+  suspend(): void;
+  resume(): void;
+  end(): void;
+}
+
 /** Calls under way: so that a client can cancel its own, that there are never too many, and that stopping waits for them. */
 export class RunningCalls {
   private readonly calls = new Set<AbortController>();
+  private readonly suspended = new Set<AbortController>();
   private readonly byRequest = new Map<string, AbortController>();
   private idle: (() => void) | undefined;
 
@@ -12,8 +23,8 @@ export class RunningCalls {
     return this.calls.size;
   }
 
-  /** A new call: the signal that stops it, and how to stop it; `undefined` at the bound. `request` names it for `cancel`. */
-  begin(request: string | undefined): { readonly signal: AbortSignal; abort(): void; end(): void } | undefined {
+  /** A new call; `undefined` at the bound. `request` names it for `cancel`. */
+  begin(request: string | undefined): RunningCall | undefined {
     if (this.calls.size >= this.max) return undefined;
     const controller = new AbortController();
     this.calls.add(controller);
@@ -21,10 +32,18 @@ export class RunningCalls {
     return {
       signal: controller.signal,
       abort: () => controller.abort(),
+      suspend: () => {
+        if (this.calls.delete(controller)) this.suspended.add(controller);
+        this.look();
+      },
+      resume: () => {
+        if (this.suspended.delete(controller)) this.calls.add(controller);
+      },
       end: () => {
         this.calls.delete(controller);
+        this.suspended.delete(controller);
         if (request !== undefined && this.byRequest.get(request) === controller) this.byRequest.delete(request);
-        if (this.calls.size === 0) this.idle?.();
+        this.look();
       },
     };
   }
@@ -33,8 +52,9 @@ export class RunningCalls {
     this.byRequest.get(request)?.abort();
   }
 
-  /** Resolves when no call is under way any more, or after `deadlineMs`, when those left are aborted. */
+  /** Resolves when no call is under way any more, or after `deadlineMs`, when those left are aborted. Those that wait for a client are so at once. */
   async drain(deadlineMs: number): Promise<void> {
+    for (const controller of this.suspended) controller.abort();
     if (this.calls.size === 0) return;
     const timer = setTimeout(() => {
       for (const controller of this.calls) controller.abort();
@@ -42,6 +62,10 @@ export class RunningCalls {
     }, deadlineMs);
     await new Promise<void>((resolve) => (this.idle = resolve));
     clearTimeout(timer);
+  }
+
+  private look(): void {
+    if (this.calls.size === 0) this.idle?.();
   }
 }
 

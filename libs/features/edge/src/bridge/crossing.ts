@@ -1,0 +1,45 @@
+import { Injectable } from '@nestjs/common';
+import type { UpstreamClient, UpstreamReply } from '@mcpgw/contracts';
+import { canBeAsked, mayAskForInput } from '@mcpgw/core-mcp-wire';
+import { Ending } from '../call-tool/ending.js';
+import { Invoker } from '../call-tool/invoker.js';
+import type { Trip } from '../call-tool/trip.js';
+import { Flows, type RoundAnswer } from './flows.js';
+import { LegacyClients } from './legacy-clients.js';
+import { ModernResults } from './modern-results.js';
+import { upstreamClientOf } from './upstream-client.js';
+
+/**
+ * The one trip of a call, in each of the four cells of client era and server era. What can't ask and can't be asked goes there
+ * and back with nothing in between.
+ */
+@Injectable()
+export class Crossing {
+  constructor(
+    private readonly invoker: Invoker,
+    private readonly ending: Ending,
+    private readonly flows: Flows,
+    private readonly legacy: LegacyClients,
+    private readonly results: ModernResults,
+  ) {}
+
+  /** Never rejects: the intent is written, so the call ends by an outcome. */
+  async cross(trip: Trip): Promise<RoundAnswer> {
+    const { admitted, wanted, exchange, method } = trip;
+    const { server } = wanted.destination;
+    try {
+      const client = upstreamClientOf(admitted, server, exchange.readsEvents);
+      if (admitted.era === 'modern' && client && server.definition?.era !== 'modern' && canBeAsked(client.capabilities) && mayAskForInput(method)) return await this.flows.begin(trip, client);
+      return { answer: this.ending.end(trip, await this.reply(trip, client)), isOver: true };
+    } catch (thrown) {
+      return { answer: this.ending.end(trip, { thrown }), isOver: true };
+    }
+  }
+
+  private async reply(trip: Trip, client: UpstreamClient | undefined): Promise<UpstreamReply> {
+    const isModern = trip.wanted.destination.server.definition?.era === 'modern';
+    if (trip.admitted.era === 'legacy') return isModern ? this.legacy.toModern(trip, client) : this.legacy.toLegacy(trip, client);
+    const reply = await this.invoker.invoke(trip, client && { client });
+    return isModern ? this.results.reply(trip, reply, client) : reply;
+  }
+}
