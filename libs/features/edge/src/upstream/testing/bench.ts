@@ -5,7 +5,7 @@ import type { HttpTarget, HttpUpstreamLimits } from '../http-target.js';
 import { HttpUpstreams } from '../http-upstream.js';
 import { json, stubServer, type Handler } from './stub-server.js';
 
-export const never = new AbortController().signal;
+export const never: AbortSignal = new AbortController().signal;
 export const echo: Handler = (rpc, response) => json(response, 200, { jsonrpc: '2.0', id: rpc.id, result: { content: [], echoed: rpc.params } });
 
 export function call(overrides: Partial<UpstreamCall> = {}): UpstreamCall {
