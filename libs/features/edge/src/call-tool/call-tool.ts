@@ -81,7 +81,7 @@ export class CallTool {
     record.decision = { effect: decision.effect, ruleIds: decision.ruleIds, bundleDigest: decision.bundleDigest, ...(decision.operatorReason === undefined ? {} : { reason: decision.operatorReason }) };
     if (decision.effect === 'deny') {
       if (entering.kind !== 'first') return invalidState(id);
-      return visible ? refuseOn200(id, 'permission_denied', decision.agentReason ?? 'The policy of this gateway does not allow this call.') : absent(admitted, id, method, absentOf(method, params));
+      return visible ? refuseOn200(id, 'permission_denied', decision.agentReason ?? 'The policy of this gateway does not allow this call.') : absent(admitted, id, method, absentOf(method, params, wanted));
     }
 
     if (entering.kind === 'flow') return this.bridge.resume(record, { exchange, admitted, id, params, key: requestKey(admitted.subject, undefined, id), wanted }, entering);

@@ -65,7 +65,8 @@ export function resolve(method: GovernedMethod, params: JsonObject, endpoint: En
 }
 
 /** The words for a thing that isn't there, or isn't there for this caller. */
-export function absentOf(method: GovernedMethod, params: JsonObject): Absent {
+export function absentOf(method: GovernedMethod, params: JsonObject, wanted?: Wanted): Absent {
+  if (wanted?.viaSearch) return absentOf(method, params['arguments'] as JsonObject);
   if (SKILL_METHODS.includes(method)) return absentSkill(params);
   if (!isGoverned(method)) return { message: `Method not found: ${quote(method)}`, isMethod: true };
   const reference = method === 'completion/complete' && isObject(params['ref']) ? params['ref'] : params;
