@@ -19,7 +19,7 @@ export function readReply(culprit: Culprit, { id, answer }: Received): UpstreamR
   const { status } = answer;
   const message = messageOf(answer);
   const error = isObject(message) ? readError(message['error']) : undefined;
-  if (isObject(message) && message['id'] === id) {
+  if (isObject(message) && message['id'] === id && message['method'] === undefined) {
     const { result } = message;
     if (error !== undefined) return { error };
     if (isObject(result)) return { result };
