@@ -9,12 +9,19 @@ export function printTable(cells, clients, servers, features) {
     const of = (result) => cells.filter((cell) => cell.feature === name && cell.result === result).length;
     console.log(`  ${name.padEnd(18)} ${String(of('works')).padStart(4)} ${String(of('inexpressible')).padStart(4)} ${String(of('fails')).padStart(4)}`);
   }
+  // One fault often breaks many features: told once, with all of them.
   const reasons = new Map();
-  for (const cell of cells.filter(({ result }) => result === 'fails')) {
-    const what = `${cell.feature}: ${cell.reason.replace(/[0-9a-f]{8}-[0-9a-f-]{27}|[0-9a-f]{32}/g, '…')}`;
-    reasons.set(what, [...(reasons.get(what) ?? []), `${cell.client} -> ${cell.server}`]);
+  for (const { client, server, feature, reason } of cells.filter(({ result }) => result === 'fails')) {
+    const what = reason.replace(/[0-9a-f]{8}-[0-9a-f-]{27}|[0-9a-f]{32}/g, '…');
+    const known = reasons.get(what) ?? { features: new Set(), pairs: new Set(), cells: 0 };
+    known.features.add(feature);
+    known.pairs.add(`${client} -> ${server}`);
+    known.cells += 1;
+    reasons.set(what, known);
   }
-  for (const [what, where] of [...reasons].sort((a, b) => b[1].length - a[1].length)) console.log(`\n${where.length} x ${what}\n    ${where.slice(0, 6).join(', ')}${where.length > 6 ? ', …' : ''}`);
+  for (const [what, { features: broken, pairs, cells: number }] of [...reasons].sort((a, b) => b[1].cells - a[1].cells)) {
+    console.log(`\n${number} x ${[...broken].join(', ')}: ${what}\n    ${[...pairs].slice(0, 6).join(', ')}${pairs.size > 6 ? `, … (${pairs.size} pairs)` : ''}`);
+  }
 }
 
 const row = (parts) => `| ${parts.join(' | ')} |`;

@@ -166,7 +166,7 @@ describe('mcpgw stdio between an SDK client and an SDK server', () => {
     const running = client.callTool({ name: 'forever', arguments: {} }, undefined, { signal: abort.signal });
     await until('the call runs', () => server.calls > before);
     abort.abort();
-    await expect(running).rejects.toThrow();
+    await expect(running).rejects.toThrow(/abort/i);
     await until('the server was told', () => server.cancelled.includes('forever'));
   }, 20_000);
 
