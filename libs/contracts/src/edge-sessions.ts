@@ -54,12 +54,13 @@ export const sessionWanted = event({ subject: 'edge.v1.session-wanted', payload:
 /**
  * A client comes back for an event stream that another edge holds; the subject's suffix is that edge. The reply holds what
  * the client has missed since event `after`. `following`: more will come as `streamEvent` to `edge`, which says every few
- * seconds with the same request that its client is still there. Error `not_found`: no such stream of this session.
+ * seconds with the same request that its client is still there. `over`: that was all of it. `yours`: the stream is given up
+ * and goes on where the client is now. Error `not_found`: no such stream of this session.
  */
 export const streamTake = rpc({
   subject: 'edge.v1.stream-take',
   request: z.object({ edge: instance, stream: z.string().max(64), session: sessionId, after: z.int().min(0) }),
-  reply: z.object({ events: z.array(z.object({ number: z.int(), json: z.string() })), following: z.boolean(), retryMs: z.int() }),
+  reply: z.object({ events: z.array(z.object({ number: z.int(), json: z.string() })), state: z.enum(['following', 'over', 'yours']) }),
 });
 
 /** One event of a stream that was taken over; without `json` it only ends the stream. The suffix is the edge that has the client. */

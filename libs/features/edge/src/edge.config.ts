@@ -24,6 +24,7 @@ export const edgeConfig = z.object({
   sessionIdleSeconds: z.coerce.number().min(1).max(2_592_000).default(1_800).describe('Seconds without use after which a legacy session is over: few clients end theirs'),
   maxSessions: z.coerce.number().int().min(1).max(1_000_000).default(20_000).describe('Legacy sessions in all; at the bound the longest unused makes room, and while all are in use a new one is answered with 503'),
   maxSessionsPerPrincipal: z.coerce.number().int().min(1).max(1_000_000).default(4_000).describe('Legacy sessions of one principal; at the bound as for all'),
+  streamResumeSeconds: z.coerce.number().min(0.05).max(600).default(30).describe('Seconds that an event stream of a session waits for a client that lost its connection; a call whose client does not come back is cancelled then'),
   keepAliveSeconds: z.coerce.number().min(0.05).max(300).default(15).describe('Quiet time in seconds after which an event stream gets a comment'),
   policyMode: z.enum(['local', 'remote']).default('local').describe('local: decide here on the signed bundle; remote: ask the policy service for every call'),
   snapshotPollMs: z.coerce.number().int().min(50).max(60_000).default(750).describe('Longest time in milliseconds between two pulls of the registry snapshot'),

@@ -34,21 +34,34 @@ import { RemotePolicy } from './policy/remote-policy.js';
 import type { PolicyPort } from './ports.js';
 import { Cancellations } from './requests/cancellations.js';
 import { Cursors } from './requests/cursors.js';
+import { Handshakes } from './requests/handshakes.js';
+import { ListRequests } from './requests/list-requests.js';
 import { PlainRequests } from './requests/plain-requests.js';
 import { SERVER_INFO } from './requests/server-info.js';
 import { ChangeStreams } from './session/change-streams.js';
+import { Listens } from './session/listens.js';
+import { NewsStreams } from './session/news-streams.js';
+import { ResourceSubscriptions } from './session/resource-subscriptions.js';
+import { SessionNews } from './session/session-news.js';
 import { SessionRequests } from './session/session-requests.js';
 import { Sessions } from './session/sessions.js';
+import { SseClients } from './session/sse-clients.js';
+import { StreamStore } from './session/stream-store.js';
+import { TakenStreams } from './session/taken-streams.js';
+import { NO_TASK_NEWS } from './session/task-news.js';
+import { WatchedResources } from './session/watched-resources.js';
 import { Spool } from './spool/spool.js';
 import { EdgeController } from './status/edge.controller.js';
 import { ToolSearch } from './tool-search/tool-search.js';
-import { ENTRIES, PARTS, POLICY, POLICY_CHANGES, UPSTREAMS, type Part } from './tokens.js';
+import { ENTRIES, PARTS, POLICY, POLICY_CHANGES, RESOURCE_WATCH, TASK_NEWS, UPSTREAMS, type Part } from './tokens.js';
 import { HttpUpstreams } from './upstream/http-upstream.js';
 import { ChangedServers } from './upstreams/changed-servers.js';
 import { HTTP_SERVERS, HttpServers } from './upstreams/http-servers.js';
 import { HttpTargets } from './upstreams/http-targets.js';
 import { ResourceNews } from './upstreams/http-watch.js';
+import { ResourceWatches } from './upstreams/resource-watches.js';
 import { RunnerUpstream } from './upstreams/runner-upstream.js';
+import { RunnerWatch } from './upstreams/runner-watch.js';
 import { Upstreams } from './upstreams/upstreams.js';
 
 /** The policy enforcement point: the MCP endpoint and everything a call passes on its way. */
@@ -85,10 +98,11 @@ function adapters(config: EdgeConfig): Provider[] {
     { provide: POLICY, inject: [LocalPolicy, BUS], useFactory: (local: LocalPolicy, bus: Bus): PolicyPort => (config.policyMode === 'remote' ? new RemotePolicy(bus, local) : local) },
     { provide: POLICY_CHANGES, useExisting: LocalPolicy },
     { provide: RunnerUpstream, inject: [BUS, HEALTH], useFactory: (bus: Bus, { instance }: Health) => new RunnerUpstream(bus, instance) },
+    { provide: RunnerWatch, inject: [BUS, HEALTH], useFactory: (bus: Bus, { instance }: Health) => new RunnerWatch(bus, instance) },
     { provide: ChangedServers, inject: [BUS], useFactory: (bus: Bus) => new ChangedServers(bus) },
     { provide: HTTP_SERVERS, inject: [Catalog, KEY_FILES, LOGGER, ChangedServers, BUS], useFactory: httpServers },
     { provide: UPSTREAMS, inject: [Catalog, HTTP_SERVERS, RunnerUpstream], useFactory: (catalog: Catalog, http: HttpServers, stdio: RunnerUpstream) => new Upstreams(catalog, http, stdio) },
-    { provide: PARTS, inject: [Spool, LocalPolicy, ChangedServers, HTTP_SERVERS, RunnerUpstream], useFactory: (...parts: Part[]) => parts },
+    { provide: PARTS, inject: [Spool, LocalPolicy, ChangedServers, HTTP_SERVERS, RunnerUpstream, RunnerWatch], useFactory: (...parts: Part[]) => parts },
   ];
 }
 
@@ -108,6 +122,23 @@ function httpServers(catalog: Catalog, keyFiles: KeyFiles, logger: Logger, chang
 /** Calls between eras. */
 const BRIDGE: Provider[] = [RequestStates, TaskIds, Ending, Pushes, Flows, FlowRoutes, LegacyClients, TaskWaits, ModernResults, Crossing, Bridge, TaskCalls];
 
+/** What stays open: sessions, streams and subscriptions. */
+const standing: Provider[] = [
+  { provide: RESOURCE_WATCH, inject: [Catalog, HTTP_SERVERS, RunnerWatch], useFactory: (catalog: Catalog, http: HttpServers, stdio: RunnerWatch) => new ResourceWatches(catalog, http, stdio) },
+  { provide: TASK_NEWS, useValue: NO_TASK_NEWS },
+  Cancellations,
+  WatchedResources,
+  StreamStore,
+  TakenStreams,
+  SessionNews,
+  NewsStreams,
+  SseClients,
+  Listens,
+  ResourceSubscriptions,
+  Handshakes,
+  ListRequests,
+];
+
 /** The way of a call, and the port that it comes in by. */
 function pipeline(config: EdgeConfig): Provider[] {
   const limits = { max: config.maxStreams, maxPerPrincipal: config.maxStreamsPerPrincipal };
@@ -120,9 +151,9 @@ function pipeline(config: EdgeConfig): Provider[] {
     Invoker,
     CallTelemetry,
     Journal,
-    Cancellations,
     Cursors,
     ToolSearch,
+    ...standing,
     PlainRequests,
     OtherRequests,
     CallTool,

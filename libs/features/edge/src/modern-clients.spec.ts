@@ -108,7 +108,7 @@ describe('modern clients', () => {
     expect(body.error.code).toBe(-32602);
   });
 
-  it.each(['initialize', 'ping', 'logging/setLevel', 'resources/subscribe', 'subscriptions/listen', 'no/such-method'])('are answered 404 and -32601 to %s', async (method) => {
+  it.each(['initialize', 'ping', 'logging/setLevel', 'resources/subscribe', 'no/such-method'])('are answered 404 and -32601 to %s', async (method) => {
     const { status, body } = await post(method);
     expect({ status, code: body.error.code }).toEqual({ status: 404, code: -32601 });
   });

@@ -3,6 +3,10 @@ export const ENTRIES = Symbol('EntryWriter');
 export const POLICY = Symbol('PolicyPort');
 export const UPSTREAMS = Symbol('UpstreamPort');
 export const POLICY_CHANGES = Symbol('PolicyChanges');
+/** A ResourceWatchPort. */
+export const RESOURCE_WATCH = Symbol('ResourceWatchPort');
+/** A TaskNewsPort (session/task-news.ts). */
+export const TASK_NEWS = Symbol('TaskNewsPort');
 export const PARTS = Symbol('Parts');
 
 /** Says when the policy of an organization has changed. Returns the way to stop. */

@@ -32,6 +32,8 @@ export class CallRecord {
   /** W3C trace context of the caller. */
   traceparent: string | undefined;
   upstreamUs: number | undefined;
+  /** Its terminal entry is written already, ahead of its answer: an event stream that stays open. */
+  isWritten = false;
   private readonly startedUs: number;
 
   constructor(

@@ -68,7 +68,7 @@ export class Door {
     const id = message.kind === 'request' ? message.id : null;
     if (message.kind !== 'response') record.method = message.method;
     record.requestId = id;
-    const sessionId = exchange.header('mcp-session-id');
+    const sessionId = exchange.sessionToken;
     const classified = classifyHttp({
       headers: { protocolVersion: exchange.header('mcp-protocol-version'), method: exchange.header('mcp-method'), name: exchange.header('mcp-name'), sessionId, accept: exchange.header('accept') },
       message,
@@ -79,11 +79,13 @@ export class Door {
     const subject = subjectOf(principal);
     const era: Era = classified.kind === 'legacy' ? 'legacy' : 'modern';
     let session: OpenSession | undefined;
-    if (classified.kind === 'legacy' && sessionId !== undefined && record.method !== 'initialize') {
+    // The session of an HTTP+SSE client is its stream, which is there before it initializes.
+    if (classified.kind === 'legacy' && sessionId !== undefined && (record.method !== 'initialize' || exchange.streamSession !== undefined)) {
       const opened = this.sessions.open(sessionId, subject, this.clock.now());
       // Waits only for a session that this edge has never heard of.
       session = opened instanceof Promise ? await opened : opened;
       if (!session) return refuse(id, 'not_found', 'Session not found: initialize again.');
+      exchange.inSession(session, this.sessions.hold(session));
     }
     const envelope = classified.kind === 'modern' ? classified.envelope : undefined;
     const claimed = classified.kind === 'modern' ? classified.envelope.protocolVersion : classified.protocolVersion;

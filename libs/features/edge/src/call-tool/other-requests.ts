@@ -28,8 +28,8 @@ export class OtherRequests {
     }
     if (message.kind === 'request' && isTaskMethod(message.method)) return this.tasks.handle(exchange, record, admitted, message);
     // Lists, handshakes and the like never leave the gateway.
-    const answer = this.requests.answer(admitted, record);
-    if ('kind' in answer || message.kind !== 'request') return answer;
+    const answer = await this.requests.answer(exchange, admitted, record);
+    if ('kind' in answer || message.kind !== 'request' || record.isWritten) return answer;
     return this.journal.answered(record, answer);
   }
 }

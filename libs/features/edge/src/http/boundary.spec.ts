@@ -131,6 +131,35 @@ describe('the boundary of the port', () => {
     expect(edge.entries.written).toMatchObject([{ phase: 'denied' }]);
   });
 
+  describe('pages of other origins', () => {
+    const origin = 'https://app.example.com';
+    const preflight = { origin, 'access-control-request-method': 'POST', 'access-control-request-headers': 'MCP-Protocol-Version, Mcp-Method,mcp-name, Mcp-Session-Id, Last-Event-ID, Authorization, Content-Type, Mcp-Param-Region, X-Internal' };
+
+    it('may ask for leave to send what MCP needs and nothing else, before they have a key', async () => {
+      const response = await fetch(`${edge.url}/mcp/plain`, { method: 'OPTIONS', headers: preflight });
+      expect(response.status).toBe(204);
+      expect(Object.fromEntries(response.headers)).toMatchObject({
+        'access-control-allow-origin': origin,
+        'access-control-allow-headers': 'mcp-protocol-version, mcp-method, mcp-name, mcp-session-id, last-event-id, authorization, content-type, mcp-param-region',
+        'access-control-allow-methods': 'GET, POST, DELETE',
+        vary: 'Origin',
+      });
+      expect(edge.entries.written).toEqual([]);
+    });
+
+    it('may read the answer, and of its headers those that they need', async () => {
+      const served = await edge.post(agent.key, request('ping'), { origin });
+      const refused = await edge.post(undefined, request('ping'), { origin });
+      expect([served.status, refused.status]).toEqual([200, 401]);
+      for (const { headers } of [served, refused]) expect([headers.get('access-control-allow-origin'), headers.get('access-control-expose-headers')]).toEqual([origin, 'Mcp-Session-Id, WWW-Authenticate, Retry-After']);
+    });
+
+    it('are refused with a JSON-RPC error when their origin is not allowed, also before they ask', async () => {
+      const { status, body } = await raw(`${edge.url}/mcp`, { ...preflight, host: 'localhost', origin: 'https://evil.test' }, '', 'OPTIONS');
+      expect({ status, code: (JSON.parse(body) as { error: { code: number } }).error.code }).toEqual({ status: 403, code: -31403 });
+    });
+  });
+
   it('says that it is ready', async () => {
     const response = await fetch(`${edge.url}/readyz`);
     expect({ status: response.status, body: await response.json() }).toEqual({ status: 200, body: { ready: true, waitingFor: [] } });

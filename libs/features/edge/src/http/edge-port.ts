@@ -6,6 +6,7 @@ import { toGatewayError } from '@mcpgw/contracts';
 import { HEALTH, type Health } from '@mcpgw/platform-runtime';
 import { refuse } from '../call-tool/refusal.js';
 import { EDGE_CONFIG, type EdgeConfig } from '../edge.config.js';
+import { allowReading } from './cors.js';
 import { Guard } from './guard.js';
 import { McpRoutes } from './mcp-routes.js';
 
@@ -32,7 +33,11 @@ export class EdgePort implements OnModuleInit, OnApplicationBootstrap {
     // With a callback: an async hook would cost each request a promise.
     instance.addHook('onRequest', (request, reply, next) => {
       const fault = this.guard.fault(request.raw);
-      if (!fault) return next();
+      if (!fault) {
+        const { origin } = request.headers;
+        if (origin !== undefined) allowReading(reply.raw, origin);
+        return next();
+      }
       this.mcp.refuse(request, reply, refuse(null, fault.code, fault.message)).catch((thrown: unknown) => next(toGatewayError(thrown)));
     });
     await instance.register(async (scope) => {

@@ -1,19 +1,24 @@
 import type { FastifyRequest } from 'fastify';
 import type { Answer } from './answer.js';
-import type { OpenResumable, Outlet } from './outlet.js';
+import type { Outlet } from './outlet.js';
+
+/** SEP-1699. Revisions are dates: they compare as text. */
+export const FIRST_PRIMED_VERSION = '2025-11-25';
 
 /** One POST and its answer, with whatever is said before it. */
 export class Exchange {
   readonly body: Buffer;
   readonly route: string | undefined;
   readonly address: string | undefined;
-  private onFinish: (() => void) | undefined;
+  private release: (() => void) | undefined;
 
   constructor(
     private readonly incoming: Pick<FastifyRequest, 'headers' | 'body' | 'params' | 'raw'>,
     private readonly outlet: Outlet,
     /** Of an HTTP+SSE client, which names its session in the URL; its answers go to its stream. */
     readonly streamSession?: string,
+    /** Told which session that is; the result is called when the answer is given. */
+    private readonly onSession?: (id: string) => () => void,
   ) {
     this.body = Buffer.isBuffer(incoming.body) ? incoming.body : Buffer.alloc(0);
     this.route = (incoming.params as { readonly route?: string }).route;
@@ -40,14 +45,12 @@ export class Exchange {
     this.outlet.whenGone(action);
   }
 
-  /** Runs after the answer is given, or could not be. */
-  whenFinished(action: () => void): void {
-    this.onFinish = action;
-  }
-
-  /** From now on a stream that the answer becomes outlives its connection. */
-  resumeWith(open: OpenResumable): void {
-    this.outlet.resumeWith(open);
+  /** The request belongs to this session, which is in use until the answer is given. */
+  inSession({ id, protocolVersion }: { readonly id: string; readonly protocolVersion: string }, release: () => void): void {
+    const left = this.onSession?.(id);
+    this.release = left ? () => (release(), left()) : release;
+    // Older clients take the event without data, with which such a stream begins, for a fault.
+    if (protocolVersion >= FIRST_PRIMED_VERSION) this.outlet.resumeIn(id);
   }
 
   /** A notification ahead of the answer; dropped for a client that reads no event streams. */
@@ -77,6 +80,6 @@ export class Exchange {
 
   finish(answer: Answer): void {
     this.outlet.finish(answer);
-    this.onFinish?.();
+    this.release?.();
   }
 }

@@ -8,7 +8,10 @@ import { Journal } from '../call-tool/journal.js';
 import { refuse, refuseByProtocol, type Refusal } from '../call-tool/refusal.js';
 import { EDGE_CONFIG, type EdgeConfig } from '../edge.config.js';
 import { SessionRequests } from '../session/session-requests.js';
+import { SseClients } from '../session/sse-clients.js';
+import { StreamStore } from '../session/stream-store.js';
 import type { Answer } from './answer.js';
+import { isPreflight, preflightHeaders } from './cors.js';
 import { Exchange } from './exchange.js';
 import { ReplyOutlet } from './reply-outlet.js';
 
@@ -22,6 +25,8 @@ export class McpRoutes {
     private readonly calls: CallTool,
     private readonly sessions: SessionRequests,
     private readonly journal: Journal,
+    private readonly sseClients: SseClients,
+    private readonly streams: StreamStore,
   ) {}
 
   register(scope: FastifyInstance): void {
@@ -33,7 +38,9 @@ export class McpRoutes {
       scope.post(path, (request, reply) => this.post(request, reply));
       scope.get(path, { exposeHeadRoute: false }, (request, reply) => this.get(request, reply));
       scope.delete(path, (request, reply) => this.delete(request, reply));
-      scope.route({ method: ['PUT', 'PATCH', 'OPTIONS', 'HEAD'], url: path, handler: (request, reply) => this.refuse(request, reply, METHOD_NOT_ALLOWED) });
+      scope.route({ method: ['PUT', 'PATCH', 'HEAD'], url: path, handler: (request, reply) => this.refuse(request, reply, METHOD_NOT_ALLOWED) });
+      // A preflight is no request of a caller: it leaves no entry.
+      scope.options(path, (request, reply) => (isPreflight(request.method, request.headers) ? reply.code(204).headers(preflightHeaders(request.headers)).send() : this.refuse(request, reply, METHOD_NOT_ALLOWED)));
     }
     scope.all('/mcp/*', (request, reply) => this.refuse(request, reply, NO_SUCH_ROUTE));
   }
@@ -53,7 +60,8 @@ export class McpRoutes {
   }
 
   private async post(request: FastifyRequest, reply: FastifyReply): Promise<FastifyReply> {
-    const exchange = new Exchange(request, new ReplyOutlet(reply, this.config.keepAliveSeconds * 1_000, readsEvents(request)));
+    const { keepAliveSeconds } = this.config;
+    const exchange = this.sseClients.exchange(request, reply) ?? new Exchange(request, new ReplyOutlet(reply, keepAliveSeconds * 1_000, readsEvents(request), this.streams));
     exchange.finish(await this.calls.handle(exchange));
     return reply;
   }

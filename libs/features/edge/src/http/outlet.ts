@@ -2,8 +2,10 @@ import type { Answer } from './answer.js';
 import type { EventStream } from './event-stream.js';
 import type { ResumableStream } from './resumable-stream.js';
 
-/** Makes the answer's event stream one that its client can come back to, and has its events written to `stream`. */
-export type OpenResumable = (stream: EventStream) => ResumableStream;
+/** Makes the event stream that an answer became one that the client of the session can come back to. */
+export interface StreamOpener {
+  openAnswer(session: string, connection: EventStream): ResumableStream;
+}
 
 /** The way back to a client: the connection of its POST, or an event stream that it has open elsewhere. */
 export interface Outlet {
@@ -13,7 +15,8 @@ export interface Outlet {
   send(json: string): boolean;
   expectDelay(): void;
   whenGone(action: () => void): void;
-  resumeWith(open: OpenResumable): void;
+  /** From now on a stream that the answer becomes outlives its connection. */
+  resumeIn(session: string): void;
   pause(): void;
   finish(answer: Answer): void;
 }

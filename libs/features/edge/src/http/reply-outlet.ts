@@ -1,7 +1,7 @@
 import type { FastifyReply } from 'fastify';
 import type { Answer } from './answer.js';
 import { EventStream } from './event-stream.js';
-import type { OpenResumable, Outlet } from './outlet.js';
+import type { Outlet, StreamOpener } from './outlet.js';
 import type { ResumableStream } from './resumable-stream.js';
 
 /**
@@ -14,13 +14,15 @@ export class ReplyOutlet implements Outlet {
   private onGone: (() => void) | undefined;
   private stream: EventStream | undefined;
   private resumable: ResumableStream | undefined;
-  private openResumable: OpenResumable | undefined;
+  /** Whose client may come back for the rest of a stream. */
+  private session: string | undefined;
   private patience: NodeJS.Timeout | undefined;
 
   constructor(
     private readonly reply: FastifyReply,
     private readonly keepAliveMs: number,
     readonly readsEvents: boolean,
+    private readonly streams: StreamOpener,
   ) {
     reply.raw.once('close', () => {
       clearTimeout(this.patience);
@@ -34,8 +36,8 @@ export class ReplyOutlet implements Outlet {
     if (this.gone) action();
   }
 
-  resumeWith(open: OpenResumable): void {
-    this.openResumable = open;
+  resumeIn(session: string): void {
+    this.session = session;
   }
 
   send(json: string): boolean {
@@ -55,7 +57,7 @@ export class ReplyOutlet implements Outlet {
   }
 
   pause(): void {
-    if (this.gone || !this.readsEvents || !this.openResumable) return;
+    if (this.gone || !this.readsEvents || this.session === undefined) return;
     this.begin();
     this.resumable?.release();
   }
@@ -88,8 +90,10 @@ export class ReplyOutlet implements Outlet {
     if (this.stream) return this.stream;
     this.reply.hijack();
     this.stream = new EventStream(this.reply.raw, this.keepAliveMs);
-    this.resumable = this.openResumable?.(this.stream);
-    this.resumable?.whenGivenUp(() => this.leave());
+    if (this.session !== undefined) {
+      this.resumable = this.streams.openAnswer(this.session, this.stream);
+      this.resumable.whenGivenUp(() => this.leave());
+    }
     return this.stream;
   }
 }

@@ -1,106 +1,69 @@
-import { Inject, Injectable } from '@nestjs/common';
-import { carriedCapabilities, isLogLevel, isObject, isRequestId, LOG_LEVELS, META_SERVER_INFO, MODERN_VERSIONS, negotiateLegacyVersion, quote, type RequestMessage } from '@mcpgw/core-mcp-wire';
-import { CLOCK, type Clock } from '@mcpgw/platform-runtime';
+import { Injectable } from '@nestjs/common';
+import { isRequestId, quote, type RequestMessage } from '@mcpgw/core-mcp-wire';
 import type { CallRecord } from '../call-tool/call-record.js';
 import type { Admitted } from '../call-tool/door.js';
 import { refuse, refuseByProtocol, type Refusal } from '../call-tool/refusal.js';
 import { requestKey } from '../call-tool/running-calls.js';
 import { isGoverned } from '../call-tool/wanted.js';
-import { hasSkills } from '../catalog/extensions.js';
-import type { OfferKind } from '../catalog/offer.js';
 import { ACCEPTED, resultAnswer, type Answer } from '../http/answer.js';
-import { VisibleLists } from '../lists/visible-lists.js';
-import { Sessions } from '../session/sessions.js';
-import { ToolSearch } from '../tool-search/tool-search.js';
+import type { Exchange } from '../http/exchange.js';
+import { Listens } from '../session/listens.js';
+import { ResourceSubscriptions } from '../session/resource-subscriptions.js';
 import { Cancellations } from './cancellations.js';
-import { Cursors } from './cursors.js';
-import { capabilitiesOf, instructionsOf } from './handshake.js';
-import { SERVER_INFO } from './server-info.js';
+import { Handshakes } from './handshakes.js';
+import { ListRequests } from './list-requests.js';
 
-const LISTS: Readonly<Record<string, OfferKind>> = { 'tools/list': 'tools', 'prompts/list': 'prompts', 'resources/list': 'resources', 'resources/templates/list': 'resourceTemplates', 'skills/list': 'skills' };
+type Ended = Answer | Refusal;
 
-/** How long a modern client may keep what we showed it; short, because a change of policy should bite. */
-const TTL_MS = 5_000;
-const MODERN_META = JSON.stringify({ [META_SERVER_INFO]: SERVER_INFO });
-const MODERN_TAIL = `,"resultType":"complete","ttlMs":${TTL_MS},"cacheScope":"private","_meta":${MODERN_META}}`;
-
-/** Also said of a GET of the HTTP+SSE transport, which begins a session too. */
-export const TOO_MANY_SESSIONS = 'The gateway has as many sessions as it may, and all are in use. Try again.';
-
-/** What the gateway answers by itself, in both eras: handshakes, lists, pings, notifications. */
+/** What the gateway answers by itself, in both eras: handshakes, lists, pings, subscriptions, notifications. */
 @Injectable()
 export class PlainRequests {
   constructor(
-    private readonly lists: VisibleLists,
-    private readonly search: ToolSearch,
-    private readonly sessions: Sessions,
+    private readonly handshakes: Handshakes,
+    private readonly lists: ListRequests,
+    private readonly listens: Listens,
+    private readonly subscriptions: ResourceSubscriptions,
     private readonly cancellations: Cancellations,
-    private readonly cursors: Cursors,
-    @Inject(CLOCK) private readonly clock: Clock,
   ) {}
 
-  answer(admitted: Admitted, record: CallRecord): Answer | Refusal {
+  /** Only `subscriptions/listen` takes long, and has its entry written before it does (`record.isWritten`). */
+  answer(exchange: Exchange, admitted: Admitted, record: CallRecord): Ended | Promise<Ended> {
     const { message, era } = admitted;
     if (message.kind === 'response') return ACCEPTED;
     if (message.kind === 'notification') return this.notification(admitted, message.method, message.params);
-    const list = Object.hasOwn(LISTS, message.method) ? LISTS[message.method] : undefined;
-    if (list && (list !== 'skills' || admitted.endpoint.servers.some(hasSkills))) return this.list(admitted, message, list, record.route);
-    if (this.search.serves(admitted, message)) return this.search.answer(admitted, message);
-    if (era === 'modern') return message.method === 'server/discover' ? this.discover(admitted, message) : unknownMethod(message, 404);
+    const listed = this.lists.answer(admitted, message, record.route);
+    if (listed) return listed;
+    return era === 'modern' ? this.modern(exchange, admitted, message, record) : this.legacy(admitted, message, record);
+  }
+
+  private modern(exchange: Exchange, admitted: Admitted, message: RequestMessage, record: CallRecord): Ended | Promise<Ended> {
+    switch (message.method) {
+      case 'server/discover':
+        return this.handshakes.discover(admitted, message);
+      case 'subscriptions/listen':
+        return this.listens.open(exchange, admitted, message, record);
+      default:
+        return unknownMethod(message, 404);
+    }
+  }
+
+  private legacy(admitted: Admitted, message: RequestMessage, record: CallRecord): Ended | Promise<Ended> {
     switch (message.method) {
       case 'initialize':
-        return this.initialize(admitted, message, record);
+        return this.handshakes.initialize(admitted, message, record);
       case 'ping':
         return resultAnswer(message.id, '{}');
       case 'logging/setLevel':
-        return this.setLevel(admitted, message);
+        return this.handshakes.setLevel(admitted, message);
+      case 'resources/subscribe':
+      case 'resources/unsubscribe':
+        return this.subscriptions.answer(admitted, message, record);
       default:
         return unknownMethod(message, 200);
     }
   }
 
-  private list({ principal, subject, endpoint, era }: Admitted, { id, params }: RequestMessage, kind: OfferKind, route: string | undefined): Answer | Refusal {
-    const given = params?.['cursor'];
-    const cursor = this.cursors.take(given, subject, route, kind);
-    const page = given === undefined || cursor !== undefined ? this.lists.list(principal, endpoint, kind).page(cursor) : undefined;
-    if (!page) return refuseByProtocol(id, 200, { code: -32602, message: 'Invalid params: the cursor is not one of ours' });
-    const next = page.nextCursor === undefined ? '' : `,"nextCursor":${JSON.stringify(this.cursors.give(page.nextCursor, subject, route, kind))}`;
-    return resultAnswer(id, `{"${kind}":[${page.items}]${next}${era === 'modern' ? MODERN_TAIL : '}'}`);
-  }
-
-  private discover({ endpoint, principal }: Admitted, { id }: RequestMessage): Answer {
-    const instructions = instructionsOf(endpoint, principal, this.lists);
-    const text = JSON.stringify({ supportedVersions: MODERN_VERSIONS, capabilities: capabilitiesOf(endpoint), ...(instructions === undefined ? {} : { instructions }) });
-    return resultAnswer(id, text.slice(0, -1) + MODERN_TAIL);
-  }
-
-  private initialize({ endpoint, principal, subject, session: begun }: Admitted, { id, params }: RequestMessage, record: CallRecord): Answer | Refusal {
-    const protocolVersion = negotiateLegacyVersion(params?.['protocolVersion']);
-    const clientInfo = params?.['clientInfo'];
-    const name = isObject(clientInfo) && typeof clientInfo['name'] === 'string' ? clientInfo['name'].slice(0, 128) : undefined;
-    const capabilities = carriedCapabilities(params?.['capabilities']);
-    record.clientName = name;
-    record.protocolVersion = protocolVersion;
-    const instructions = instructionsOf(endpoint, principal, this.lists);
-    const result = JSON.stringify({ protocolVersion, capabilities: capabilitiesOf(endpoint), serverInfo: SERVER_INFO, ...(instructions === undefined ? {} : { instructions }) });
-    if (begun) {
-      // An HTTP+SSE client: its stream is its session.
-      this.sessions.introduce(begun, { protocolVersion, capabilities, ...(name === undefined ? {} : { name }) });
-      return resultAnswer(id, result);
-    }
-    const session = this.sessions.begin({ subject, protocolVersion, clientName: name, capabilities }, this.clock.now());
-    return session === undefined ? refuse(id, 'unavailable', TOO_MANY_SESSIONS) : resultAnswer(id, result, { 'mcp-session-id': session });
-  }
-
-  /** Without a session there is nothing that the level could be kept for. */
-  private setLevel({ session }: Admitted, { id, params }: RequestMessage): Answer | Refusal {
-    const level = params?.['level'];
-    if (!isLogLevel(level)) return refuseByProtocol(id, 200, { code: -32602, message: `Invalid params: "level" must be one of ${LOG_LEVELS.join(', ')}` });
-    if (session) this.sessions.setLogLevel(session, level);
-    return resultAnswer(id, '{}');
-  }
-
-  private notification({ era, subject, session }: Admitted, method: string, params: Readonly<Record<string, unknown>> | undefined): Answer | Refusal {
+  private notification({ era, subject, session }: Admitted, method: string, params: Readonly<Record<string, unknown>> | undefined): Ended {
     // A call that nobody waits for would run unseen; JSON-RPC gives it no answer, so it is refused as a request.
     if (isGoverned(method)) return refuse(null, 'invalid_request', `${quote(method)} needs an "id".`);
     const requestId = params?.['requestId'];

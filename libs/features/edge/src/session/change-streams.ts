@@ -1,35 +1,40 @@
 import type { Principal } from '../authn/principal.js';
 import type { Endpoint } from '../catalog/endpoint.js';
 import type { OfferKind } from '../catalog/offer.js';
-import type { EventStream } from '../http/event-stream.js';
 import type { VisibleLists } from '../lists/visible-lists.js';
 
 /** What a stream's owner sees now; `undefined` once it may see nothing any more (key revoked, route gone). */
-export type Look = () => Promise<{ readonly principal: Principal; readonly endpoint: Endpoint } | undefined>;
+export interface View {
+  readonly principal: Principal;
+  readonly endpoint: Endpoint;
+}
+export type Look = () => Promise<View | undefined>;
 
 export interface StreamLimits {
   readonly max: number;
   readonly maxPerPrincipal: number;
 }
 
-type Watched = 'tools' | 'prompts' | 'resources';
-const KINDS: Readonly<Record<Watched, readonly OfferKind[]>> = { tools: ['tools'], prompts: ['prompts'], resources: ['resources', 'resourceTemplates'] };
-const WATCHED = Object.keys(KINDS) as readonly Watched[];
+export type ListKind = 'tools' | 'prompts' | 'resources';
+const KINDS: Readonly<Record<ListKind, readonly OfferKind[]>> = { tools: ['tools'], prompts: ['prompts'], resources: ['resources', 'resourceTemplates'] };
+export const LIST_KINDS = Object.keys(KINDS) as readonly ListKind[];
 
-interface Row {
+/** Somebody who wants to hear of changes: the GET stream of a session, or a `subscriptions/listen`. */
+export interface Listener {
   readonly subject: string;
-  readonly session: string;
+  readonly kinds: readonly ListKind[];
   readonly look: Look;
-  readonly stream: EventStream;
-  seen: Readonly<Record<Watched, string>>;
+  changed(kind: ListKind): void;
+  /** It may hear no more, or has to make room. */
+  end(): void;
 }
 
 /**
- * The GET streams of legacy sessions. A stream hears that a list has changed when what its own principal sees has changed,
- * whatever the cause: a server, a role, a rule. At the bounds the oldest stream is closed: clients open a new one.
+ * Who hears that a list has changed: when what its own principal sees has changed, whatever the cause, be it a server, a role
+ * or a rule. At the bounds the oldest ends, unless whoever comes asks first whether there is room.
  */
 export class ChangeStreams {
-  private readonly rows = new Set<Row>();
+  private readonly rows = new Map<Listener, Readonly<Record<ListKind, string>>>();
   private checking: Promise<void> | undefined;
   private again = false;
 
@@ -42,18 +47,18 @@ export class ChangeStreams {
     return this.rows.size;
   }
 
-  /** Adds a stream that has just begun; call the result when its connection is gone. */
-  add(owner: { readonly subject: string; readonly session: string; readonly principal: Principal; readonly endpoint: Endpoint }, stream: EventStream, look: Look): () => void {
-    const { subject, session, principal, endpoint } = owner;
-    const row: Row = { subject, session, look, stream, seen: this.fingerprints(principal, endpoint) };
-    this.makeRoom(subject);
-    this.rows.add(row);
-    return () => void this.rows.delete(row);
+  hasRoom(subject: string): boolean {
+    return this.rows.size < this.limits.max && this.of(subject).length < this.limits.maxPerPrincipal;
   }
 
-  /** Ends what a session holds open. */
-  endSession(session: string): void {
-    for (const row of this.rows) if (row.session === session) this.end(row);
+  /** Adds one that has just begun; call the result when it is gone. */
+  add(listener: Listener, view: View): () => void {
+    const own = this.of(listener.subject);
+    if (own.length >= this.limits.maxPerPrincipal) this.end(own[0] as Listener);
+    // A map keeps the order of coming, so the first found is the oldest.
+    else if (this.rows.size >= this.limits.max) this.end([...this.rows.keys()][0] as Listener);
+    this.rows.set(listener, this.fingerprints(view));
+    return () => void this.rows.delete(listener);
   }
 
   /** Looks again at what everybody sees. Changes that come in between make one more round, however many they are. */
@@ -71,36 +76,34 @@ export class ChangeStreams {
   }
 
   closeAll(): void {
-    for (const row of this.rows) this.end(row);
+    for (const listener of this.rows.keys()) this.end(listener);
+  }
+
+  private of(subject: string): readonly Listener[] {
+    return [...this.rows.keys()].filter((listener) => listener.subject === subject);
   }
 
   private async round(): Promise<void> {
-    for (const row of this.rows) {
-      const view = await row.look().catch(() => undefined);
+    for (const [listener, seen] of this.rows) {
+      const view = await listener.look().catch(() => undefined);
+      if (!this.rows.has(listener)) continue;
       if (!view) {
-        this.end(row);
+        this.end(listener);
         continue;
       }
-      const now = this.fingerprints(view.principal, view.endpoint);
-      for (const kind of WATCHED) if (now[kind] !== row.seen[kind]) row.stream.send(`{"jsonrpc":"2.0","method":"notifications/${kind}/list_changed"}`);
-      row.seen = now;
+      const now = this.fingerprints(view);
+      this.rows.set(listener, now);
+      for (const kind of listener.kinds) if (now[kind] !== seen[kind]) listener.changed(kind);
     }
   }
 
-  private fingerprints(principal: Principal, endpoint: Endpoint): Record<Watched, string> {
-    const of = (kind: Watched): string => KINDS[kind].map((offers) => this.lists.list(principal, endpoint, offers).fingerprint).join(' ');
+  private fingerprints({ principal, endpoint }: View): Record<ListKind, string> {
+    const of = (kind: ListKind): string => KINDS[kind].map((offers) => this.lists.list(principal, endpoint, offers).fingerprint).join(' ');
     return { tools: of('tools'), prompts: of('prompts'), resources: of('resources') };
   }
 
-  /** A set keeps the order of coming, so the first found is the oldest. */
-  private makeRoom(subject: string): void {
-    const own = [...this.rows].filter((row) => row.subject === subject);
-    if (own.length >= this.limits.maxPerPrincipal) this.end(own[0] as Row);
-    if (this.rows.size >= this.limits.max) for (const oldest of this.rows) return this.end(oldest);
-  }
-
-  private end(row: Row): void {
-    this.rows.delete(row);
-    row.stream.end();
+  private end(listener: Listener): void {
+    this.rows.delete(listener);
+    listener.end();
   }
 }

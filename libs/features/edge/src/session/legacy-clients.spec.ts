@@ -177,7 +177,7 @@ describe('legacy clients', () => {
 
     it('need a session; without one GET and DELETE are not allowed', async () => {
       for (const method of ['GET', 'DELETE']) {
-        const response = await fetch(`${edge.url}/mcp`, { method, headers: { accept: 'text/event-stream', authorization: `Bearer ${agent.key}` } });
+        const response = await fetch(`${edge.url}/mcp`, { method, headers: { accept: 'text/event-stream', 'mcp-protocol-version': '2025-11-25', authorization: `Bearer ${agent.key}` } });
         expect({ status: response.status, allow: response.headers.get('allow') }).toEqual({ status: 405, allow: 'POST' });
         expect(await response.json()).toMatchObject({ jsonrpc: '2.0', error: { code: -32600 } });
       }

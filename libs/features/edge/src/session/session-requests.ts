@@ -1,50 +1,52 @@
-import { Inject, Injectable } from '@nestjs/common';
+import { Injectable } from '@nestjs/common';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { LEGACY_VERSIONS } from '@mcpgw/core-mcp-wire';
-import { CLOCK, type Clock } from '@mcpgw/platform-runtime';
 import { subjectOf } from '../authn/principal.js';
 import type { CallRecord } from '../call-tool/call-record.js';
 import { Door, type Recognised } from '../call-tool/door.js';
 import { refuse, refuseByProtocol, type Refusal } from '../call-tool/refusal.js';
-import { EDGE_CONFIG, type EdgeConfig } from '../edge.config.js';
-import { EventStream } from '../http/event-stream.js';
-import { ChangeStreams } from './change-streams.js';
-import type { Session } from './session-seal.js';
-import { Sessions } from './sessions.js';
+import { TOO_MANY_SESSIONS } from '../requests/handshakes.js';
+import { lookOf } from './look.js';
+import { NewsStreams } from './news-streams.js';
+import { SseClients } from './sse-clients.js';
+import { Sessions, type OpenSession } from './sessions.js';
 
 interface Owner {
   readonly kind: 'owner';
   readonly recognised: Recognised;
   readonly subject: string;
-  readonly session: Session;
+  readonly session: OpenSession;
   readonly token: string;
 }
 
-/** GET and DELETE: only legacy sessions have them (MCP 2025-11-25, transports). */
+const UNKNOWN_SESSION = refuse(null, 'not_found', 'Session not found: initialize again.');
+
+/** GET and DELETE: only legacy clients have them (MCP up to 2025-11-25, transports). */
 @Injectable()
 export class SessionRequests {
   constructor(
-    @Inject(EDGE_CONFIG) private readonly config: EdgeConfig,
-    @Inject(CLOCK) private readonly clock: Clock,
     private readonly door: Door,
     private readonly sessions: Sessions,
-    private readonly streams: ChangeStreams,
+    private readonly news: NewsStreams,
+    private readonly sseClients: SseClients,
   ) {}
 
-  /** Opens the stream of what the gateway has to say unasked; `undefined` when it is open. */
+  /** Opens the stream of what the gateway has to say unasked, or goes on with one that broke off; `undefined` when it is open. */
   async open(request: FastifyRequest, reply: FastifyReply, record: CallRecord): Promise<Refusal | undefined> {
+    if (isOldTransport(request)) return this.openOld(request, reply, record);
     const owner = await this.owner(request, record);
     if (owner.kind === 'refusal') return owner;
-    if (!/text\/event-stream|\*\/\*/i.test(request.headers.accept ?? '')) return refuseByProtocol(null, 406, { code: -32600, message: 'Not acceptable: "Accept" must list text/event-stream' });
-    const { authorization } = request.headers;
+    if (!readsEvents(request)) return refuseByProtocol(null, 406, { code: -32600, message: 'Not acceptable: "Accept" must list text/event-stream' });
     const { route } = request.params as { readonly route?: string };
     const endpoint = owner.recognised.organization.endpoint(route);
     if (!endpoint) return refuse(null, 'not_found', 'There is no such route.');
-    reply.hijack();
-    const stream = new EventStream(reply.raw, this.config.keepAliveSeconds * 1_000, { 'mcp-session-id': owner.token });
-    const remove = this.streams.add({ subject: owner.subject, session: owner.session.id, principal: owner.recognised.principal, endpoint }, stream, () => this.look(authorization, route, owner, record));
-    reply.raw.once('close', remove);
-    return undefined;
+    const { session, subject, token } = owner;
+    const stillHolds = async (): Promise<boolean> => (await this.sessions.open(token, subject)) !== undefined;
+    const look = lookOf(this.door, request.headers.authorization, route, subject, record, stillHolds);
+    const lastEventId = request.headers['last-event-id'];
+    const isOpen = await this.news.open(reply, { session, route, view: { principal: owner.recognised.principal, endpoint }, look }, token, typeof lastEventId === 'string' ? lastEventId : undefined);
+    // An event id of another's session tells as little as a session id of another's.
+    return isOpen ? undefined : UNKNOWN_SESSION;
   }
 
   /** Ends the session; `undefined` when that is done. */
@@ -52,8 +54,19 @@ export class SessionRequests {
     const owner = await this.owner(request, record);
     if (owner.kind === 'refusal') return owner;
     this.sessions.end(owner.session);
-    this.streams.endSession(owner.session.id);
     return undefined;
+  }
+
+  private async openOld(request: FastifyRequest, reply: FastifyReply, record: CallRecord): Promise<Refusal | undefined> {
+    const recognised = await this.door.recognise(request.headers.authorization, record);
+    if (recognised.kind === 'refusal') return recognised;
+    const { route } = request.params as { readonly route?: string };
+    const endpoint = recognised.organization.endpoint(route);
+    if (!endpoint) return refuse(null, 'not_found', 'There is no such route.');
+    const subject = subjectOf(recognised.principal);
+    const look = lookOf(this.door, request.headers.authorization, route, subject, record);
+    const isOpen = await this.sseClients.open(request, reply, subject, { route, view: { principal: recognised.principal, endpoint }, look });
+    return isOpen ? undefined : refuse(null, 'unavailable', TOO_MANY_SESSIONS);
   }
 
   private async owner(request: FastifyRequest, record: CallRecord): Promise<Owner | Refusal> {
@@ -66,16 +79,16 @@ export class SessionRequests {
       return { ...refusal, answer: { ...refusal.answer, headers: { allow: 'POST' } } };
     }
     const subject = subjectOf(recognised.principal);
-    const session = await this.sessions.open(token, subject, this.clock.now());
-    return session ? { kind: 'owner', recognised, subject, session, token } : refuse(null, 'not_found', 'Session not found: initialize again.');
+    const session = await this.sessions.open(token, subject);
+    return session ? { kind: 'owner', recognised, subject, session, token } : UNKNOWN_SESSION;
   }
+}
 
-  /** What the owner sees now: the credential is proven again each time, and a session that ended elsewhere is found out by its age at least. */
-  private async look(authorization: string | undefined, route: string | undefined, owner: Owner, record: CallRecord): ReturnType<Parameters<ChangeStreams['add']>[2]> {
-    const recognised = await this.door.recognise(authorization, record);
-    if (recognised.kind === 'refusal' || subjectOf(recognised.principal) !== owner.subject) return undefined;
-    if (!(await this.sessions.open(owner.token, owner.subject, this.clock.now()))) return undefined;
-    const endpoint = recognised.organization.endpoint(route);
-    return endpoint && { principal: recognised.principal, endpoint };
-  }
+/** A client of 2024-11-05 begins with a GET; later ones send one only in a session or with their version. */
+function isOldTransport({ method, headers }: FastifyRequest): boolean {
+  return method === 'GET' && headers['mcp-session-id'] === undefined && headers['mcp-protocol-version'] === undefined && /text\/event-stream/i.test(headers.accept ?? '');
+}
+
+function readsEvents({ headers }: FastifyRequest): boolean {
+  return /text\/event-stream|\*\/\*/i.test(headers.accept ?? '');
 }

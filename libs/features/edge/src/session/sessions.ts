@@ -84,14 +84,14 @@ export class Sessions implements OnModuleInit, OnApplicationShutdown {
   }
 
   /** The new session's token; `undefined` when there are as many as may be and all that might make room are in use. */
-  begin(session: Omit<Session, 'id' | 'issuedAtMs'>, nowMs: number): string | undefined {
+  begin(session: Omit<Session, 'id' | 'issuedAtMs'>, nowMs = this.clock.now()): string | undefined {
     const token = this.seal.seal(session, nowMs);
     const sealed = this.seal.open(token, session.subject, nowMs);
     return sealed && this.admit(new SessionRow(sealed.id, sealed.subject, nowMs)) ? token : undefined;
   }
 
   /** `undefined` for what is malformed, another's, too old or over. A promise only when others have to be asked. */
-  open(token: string, subject: string, nowMs: number): OpenSession | undefined | Promise<OpenSession | undefined> {
+  open(token: string, subject: string, nowMs = this.clock.now()): OpenSession | undefined | Promise<OpenSession | undefined> {
     const session = this.seal.open(token, subject, nowMs);
     if (!session || this.ended.has(session.id)) return undefined;
     const row = this.table.get(session.id);
