@@ -53,6 +53,7 @@ describe('classifyHttp on the modern era', () => {
     ['a Base64 name', { ...HEADERS, name: '=?base64?ZWNobw==?=' }, call()],
     ['a name that needs Base64', { ...HEADERS, name: encodeHeaderValue(' grüße ') }, call({ name: ' grüße ' })],
     ['a name that looks like the sentinel', { ...HEADERS, name: encodeHeaderValue('=?base64?x?=') }, call({ name: '=?base64?x?=' })],
+    ['a name that is half a sentinel', { ...HEADERS, name: '=?base64?ZWNobw==' }, call({ name: '=?base64?ZWNobw==' })],
     ['no name where none is due', { protocolVersion: '2026-07-28', method: 'tools/list' }, message('tools/list', { _meta: ENVELOPE })],
   ])('accepts %s', (_name, headers, body) => {
     expect(rejection(headers, body)).toBe('modern');

@@ -6,6 +6,7 @@ export const MISSING_CLIENT_CAPABILITY = -32021;
 export const UNSUPPORTED_PROTOCOL_VERSION = -32022;
 
 const SENTINEL = /^=\?base64\?([A-Za-z0-9+/]*={0,2})\?=$/;
+const SENTINEL_START = '=?base64?';
 /** RFC 9110 field content that survives every hop: visible ASCII, inner spaces and tabs. */
 const PLAIN = /^[\x21-\x7e](?:[\x20-\x7e\t]*[\x21-\x7e])?$/;
 
@@ -17,7 +18,8 @@ export function stripWhitespace(value: string): string {
 /** The text that an `Mcp-Name` or `Mcp-Param-*` header stands for; undefined when its Base64 form is broken. */
 export function decodeHeaderValue(raw: string): string | undefined {
   const value = stripWhitespace(raw);
-  if (!value.startsWith('=?base64?')) return value;
+  // Half a sentinel is a literal value like any other (2026-07-28, transports: value encoding).
+  if (!value.startsWith(SENTINEL_START) || !value.endsWith('?=') || value.length < SENTINEL_START.length + 2) return value;
   const encoded = SENTINEL.exec(value)?.[1];
   if (encoded === undefined) return undefined;
   const bytes = Buffer.from(encoded, 'base64');
@@ -29,7 +31,7 @@ export function decodeHeaderValue(raw: string): string | undefined {
 
 /** The header form of a text: itself when it is plain ASCII, else the Base64 sentinel. */
 export function encodeHeaderValue(text: string): string {
-  if (PLAIN.test(text) && !text.startsWith('=?base64?')) return text;
+  if (PLAIN.test(text) && !text.startsWith(SENTINEL_START)) return text;
   return `=?base64?${Buffer.from(text).toString('base64')}?=`;
 }
 
