@@ -101,6 +101,18 @@ describe('HttpUpstreams.discover', () => {
     expect(server.methods()).toEqual(['server/discover', 'tools/list']);
   });
 
+  it('tries once more with a server that refuses our version and lists it as supported', async () => {
+    let refusals = 0;
+    const server = await stub((rpc, response) => json(response, 200, { jsonrpc: '2.0', id: rpc.id, result: { resultType: 'complete', tools: [tool] } }), {
+      'server/discover': (rpc, response) =>
+        refusals++ === 0
+          ? json(response, 400, { jsonrpc: '2.0', id: rpc.id, error: { code: -32022, message: 'Unsupported protocol version', data: { supported: ['2026-07-28'], requested: '2026-07-28' } } })
+          : json(response, 200, { jsonrpc: '2.0', id: rpc.id, result: { supportedVersions: ['2026-07-28'], capabilities: { tools: {} } } }),
+    });
+    expect(await upstreams(server.url).discover(config(server.url), {})).toMatchObject({ era: 'modern', tools: [tool] });
+    expect(server.methods()).toEqual(['server/discover', 'server/discover', 'tools/list']);
+  });
+
   it('drops a tool of a modern server whose header annotation is invalid', async () => {
     const bad = { name: 'bad', inputSchema: { type: 'object', properties: { a: { type: 'object', 'x-mcp-header': 'A' } } } };
     const server = await stub((rpc, response) => json(response, 200, { jsonrpc: '2.0', id: rpc.id, result: { resultType: 'complete', tools: [bad, tool] } }), {

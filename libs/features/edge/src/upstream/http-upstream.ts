@@ -1,5 +1,5 @@
 import { GatewayError, type OrganizationName, type ServerConfig, type ServerDefinition, type ServerName, type UpstreamReply } from '@mcpgw/contracts';
-import { discoverServer, readDiscoverResult, readParamHeaders, type ClientInfo, type Handshake } from '@mcpgw/core-mcp-wire';
+import { discoverServer, isObject, LATEST_MODERN_VERSION, readDiscoverResult, readParamHeaders, UNSUPPORTED_PROTOCOL_VERSION, type ClientInfo, type Handshake, type RpcError } from '@mcpgw/core-mcp-wire';
 import type { Logger } from '@mcpgw/platform-runtime';
 import type { UpstreamCall, UpstreamPort } from '../ports.js';
 import { ConnectionPools } from './connection-pools.js';
@@ -177,10 +177,12 @@ export class HttpUpstreams implements UpstreamPort {
   /**
    * `server/discover` decides the era. Whatever is not a modern answer means legacy: servers of that era refuse an unknown
    * first request in every way there is. One that is down or refuses us fails once more at `initialize`, and says so there.
+   * A refusal of our version that lists our version is that of a modern server and asks for another try (2026-07-28, versioning).
    */
-  async #probe(connection: HttpServerConnection): Promise<Handshake | undefined> {
+  async #probe(connection: HttpServerConnection, triesLeft = 1): Promise<Handshake | undefined> {
     try {
       const reply = await connection.call({ method: 'server/discover', params: {}, timeoutMs: Math.min(MAX_PROBE_MS, this.#limits.handshakeTimeoutMs) }, undefined, 'discovery');
+      if (triesLeft > 0 && 'error' in reply && supportsOurVersion(reply.error)) return await this.#probe(connection, triesLeft - 1);
       const read = 'result' in reply ? readDiscoverResult(reply.result) : undefined;
       return read?.ok === true ? read.handshake : undefined;
     } catch {
@@ -203,6 +205,11 @@ export class HttpUpstreams implements UpstreamPort {
 
 function list(connection: HttpServerConnection, handshake: Handshake, endsAt: number): Promise<ServerDefinition> {
   return discoverServer((method, params) => connection.call({ method, params, timeoutMs: endsAt - performance.now() }, undefined, 'discovery'), handshake);
+}
+
+function supportsOurVersion(error: RpcError): boolean {
+  const supported = error.code === UNSUPPORTED_PROTOCOL_VERSION && isObject(error.data) ? error.data['supported'] : undefined;
+  return Array.isArray(supported) && supported.includes(LATEST_MODERN_VERSION);
 }
 
 /** Streamable HTTP refused in a way that a server of MCP 2024-11-05 would use, and no modern server (2025-11-25, transports, backwards compatibility). */
