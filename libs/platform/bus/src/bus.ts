@@ -34,6 +34,8 @@ export interface Bus {
   subscribe<Payload>(message: EventMessage<Payload>, handler: (payload: Payload) => void | Promise<void>, options?: HandleOptions): Subscription;
   /** `undefined` while connected; otherwise what is wrong, for `status`. */
   problem(): string | undefined;
+  /** Bytes that one message may have now, as JSON; infinite within a process. */
+  maxMessageBytes(): number;
   /** Calls back each time a lost connection is there again: the moment to pull what hints may have been missed. Returns the way to stop. */
   onReconnect(listener: () => void): () => void;
   close(): Promise<void>;

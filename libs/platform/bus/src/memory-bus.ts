@@ -82,6 +82,10 @@ export class MemoryBus implements Bus {
     };
   }
 
+  maxMessageBytes(): number {
+    return Infinity;
+  }
+
   problem(): string | undefined {
     return undefined;
   }

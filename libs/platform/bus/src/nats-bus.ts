@@ -19,6 +19,8 @@ export interface NatsBusOptions {
   readonly signal?: AbortSignal;
 }
 
+/** A server that has not said otherwise. */
+const DEFAULT_MAX_PAYLOAD = 1_048_576;
 const RETRY_MS = 500;
 const SAY_EVERY_MS = 5_000;
 
@@ -96,6 +98,10 @@ class NatsBus implements Bus {
   subscribe<Payload>(message: EventMessage<Payload>, handler: (payload: Payload) => void | Promise<void>, options: HandleOptions = {}): Subscription {
     const subject = subjectOf(message, options.as);
     return this.consume(subject, undefined, (data) => deliver(message, handler, data, (error) => this.options.onFault(error, subject)));
+  }
+
+  maxMessageBytes(): number {
+    return this.connection.info?.max_payload ?? DEFAULT_MAX_PAYLOAD;
   }
 
   problem(): string | undefined {

@@ -69,6 +69,10 @@ export class ThreadBus implements Bus {
     return this.local.subscribe(message, handler, options);
   }
 
+  maxMessageBytes(): number {
+    return Infinity;
+  }
+
   problem(): string | undefined {
     return undefined;
   }

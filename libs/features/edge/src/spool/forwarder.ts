@@ -17,11 +17,13 @@ export interface ForwarderEvents {
   readonly trimmed: (cursor: Cursor) => void;
 }
 
-const MAX_ENTRIES = 1_000;
-const MAX_BYTES = 524_288;
+const MAX_ENTRIES = 2_000;
+const MAX_BYTES = 1_572_864;
+/** Share of the largest message that the entries' own bytes may take: as strings in JSON they grow by their escapes. */
+const SHARE_OF_MESSAGE = 0.6;
 /** Without anybody waiting for the receipt, entries travel together: a transaction each would cost the log dearly. */
-const LINGER_MS = 80;
-const LINGER_BYTES = 393_216;
+const LINGER_MS = 200;
+const LINGER_SHARE = 0.9;
 const FIRST_RETRY_MS = 100;
 const LAST_RETRY_MS = 5_000;
 /** A single entry that the log calls malformed is offered this often before it is set aside. */
@@ -48,7 +50,7 @@ export class Forwarder {
   private readonly stop = new AbortController();
 
   constructor(
-    private readonly bus: Pick<Bus, 'request'>,
+    private readonly bus: Pick<Bus, 'request' | 'maxMessageBytes'>,
     private readonly reader: Reader,
     private readonly identity: SpoolIdentity,
     private readonly events: ForwarderEvents,
@@ -98,11 +100,15 @@ export class Forwarder {
   }
 
   private mayLinger(): boolean {
-    return !this.hurried && this.reader.waitingBytes() < LINGER_BYTES;
+    return !this.hurried && this.reader.waitingBytes() < this.maxBytes() * LINGER_SHARE;
+  }
+
+  private maxBytes(): number {
+    return Math.min(MAX_BYTES, this.bus.maxMessageBytes() * SHARE_OF_MESSAGE);
   }
 
   private async step(): Promise<'moved' | 'nothing' | 'failed'> {
-    const batch = await this.reader.next(this.limit, MAX_BYTES);
+    const batch = await this.reader.next(this.limit, this.maxBytes());
     const opens = !this.announced && (!batch || batch.epoch === this.identity.epoch);
     if (!batch && !opens) return 'nothing';
     const { epoch, entries, lastSeq } = batch ?? { epoch: this.identity.epoch, entries: [], lastSeq: 0 };

@@ -17,7 +17,7 @@ export interface SpoolOptions {
   readonly directory: string;
   /** Room for entries that the log doesn't have yet. */
   readonly maxBytes: number;
-  readonly bus: Pick<Bus, 'request' | 'onReconnect'>;
+  readonly bus: Pick<Bus, 'request' | 'maxMessageBytes' | 'onReconnect'>;
   readonly health: Health;
   readonly logger: Logger;
   readonly clock: Clock;

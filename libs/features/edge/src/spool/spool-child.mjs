@@ -31,6 +31,7 @@ const spool = new Spool({
       if (receipts) return { edgeId, epoch, committedSeq: lastSeq };
       throw new Error('no audit service');
     },
+    maxMessageBytes: () => Infinity,
     onReconnect: () => () => {},
   },
   health: new Health('edge', 'edge-child', new Date()),

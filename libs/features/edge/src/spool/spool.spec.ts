@@ -91,7 +91,7 @@ describe('the spool', () => {
     await until(() => log.entries().length === 2_500, 'all entries arrive');
     expect(log.entries().map((entry) => entry.entryId)).toEqual(ids);
     expect(log.entries().map((entry) => entry.edge.seq)).toEqual(ids.map((_, index) => index + 1));
-    expect(log.batches.every((batch) => batch.entries.length <= 1_000)).toBe(true);
+    expect(log.batches.every((batch) => batch.entries.length <= 2_000)).toBe(true);
     expect(parseBody(canonicalize(log.entries()[0])).fault).toBeUndefined();
   });
 
