@@ -92,7 +92,8 @@ describe('Listening to a modern server', () => {
     const closed: string[] = [];
     const server = await bench.stub(answer, {
       'subscriptions/listen': (rpc, response) => {
-        const uris = JSON.stringify((rpc.params?.['notifications'] as { resourceSubscriptions?: string[] }).resourceSubscriptions ?? []);
+        const { resourceSubscriptions } = (rpc.params ?? {})['notifications'] as { resourceSubscriptions?: string[] };
+        const uris = JSON.stringify(resourceSubscriptions ?? []);
         response.on('close', () => closed.push(uris));
         open.set(uris, eventStream(response));
       },

@@ -109,7 +109,7 @@ describe('The GET stream of a legacy session', () => {
     const server = await bench.stub(echo, {
       GET: (_rpc, response, request) => {
         from.push(request.headers['last-event-id']);
-        if (from.length > 1) return void eventStream(response)({ method: 'notifications/tools/list_changed' });
+        if (from.length > 1) return eventStream(response)({ method: 'notifications/tools/list_changed' });
         response.writeHead(200, { 'content-type': 'text/event-stream' });
         response.end('id: 7\nretry: 20\ndata: \n\n');
       },

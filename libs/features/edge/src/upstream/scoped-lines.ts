@@ -32,10 +32,6 @@ export class ScopedLines {
     this.#limits = limits;
   }
 
-  get size(): number {
-    return this.#lines.size;
-  }
-
   /** Undefined when all sessions are busy: then the call must make do with the shared one, which declares nothing. */
   call(client: UpstreamClient, call: HttpCall, deadline: CallDeadline): Promise<UpstreamReply> | undefined {
     const key = `${JSON.stringify(client.capabilities)} ${client.scope}`;

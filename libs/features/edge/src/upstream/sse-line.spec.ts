@@ -107,7 +107,7 @@ describe('A server of MCP 2024-11-05 on HTTP+SSE', () => {
   });
 
   it.each<[string, Handler]>([
-    ['names no endpoint', (_rpc, response) => void eventStream(response)({ method: 'x' })],
+    ['names no endpoint', (_rpc, response) => eventStream(response)({ method: 'x' })],
     ['ends its stream at once', (_rpc, response) => void response.writeHead(200, { 'content-type': 'text/event-stream' }).end()],
     ['answers the GET with a page', (_rpc, response) => void response.writeHead(200, { 'content-type': 'text/html' }).end('<html>')],
   ])('is given up in time when it %s', async (_what, misbehave) => {

@@ -10,6 +10,8 @@ export interface ListenerHost {
 
 const FIRST_RETRY_MS = 1_000;
 const LAST_RETRY_MS = 60_000;
+/** Some servers send nothing, not even headers, before there is something to say. */
+const READY_MS = 250;
 
 /**
  * The optional GET stream of a legacy session, on which a server says that its lists changed, and asks. A server without one
@@ -24,20 +26,30 @@ export class StreamListener {
   #lastEventId: string | undefined;
   #opened = false;
   #delayMs = FIRST_RETRY_MS;
+  #ready = Promise.resolve();
+  #onReady: () => void = () => undefined;
 
   constructor(host: ListenerHost) {
     this.#host = host;
   }
 
-  /** Listens on this session from now on, and on no older one. */
-  listen(session: LegacySession): void {
-    if (session === this.#session) return;
+  /** Listens on this session from now on, and on no older one. Resolves once the stream is there, or is known not to be, or is slow. */
+  listen(session: LegacySession): Promise<void> {
+    if (session === this.#session) return this.#ready;
     this.close();
     this.#session = session;
     this.#lastEventId = undefined;
     this.#opened = false;
     this.#delayMs = FIRST_RETRY_MS;
+    this.#ready = new Promise((resolve) => {
+      const timer = setTimeout(resolve, READY_MS);
+      this.#onReady = () => {
+        clearTimeout(timer);
+        resolve();
+      };
+    });
     void this.#run(session);
+    return this.#ready;
   }
 
   close(): void {
@@ -49,9 +61,13 @@ export class StreamListener {
 
   async #run(session: LegacySession): Promise<void> {
     const onMessage = (): void => void (this.#delayMs = FIRST_RETRY_MS);
-    const exchange = this.#host.open(session, this.#lastEventId, onMessage, () => (this.#opened = true));
+    const exchange = this.#host.open(session, this.#lastEventId, onMessage, () => {
+      this.#opened = true;
+      this.#onReady();
+    });
     this.#exchange = exchange;
     const answer = await exchange.answer;
+    this.#onReady();
     if (this.#session !== session) return;
     // Not offered: the next session is asked anew.
     if (answer.kind === 'body' && !this.#opened) return;

@@ -20,6 +20,7 @@ import { refusedByStatus, stopped } from './upstream-faults.js';
 export class StreamableLine implements LegacyLine {
   readonly #channel: HttpChannel;
   readonly #listens: boolean;
+  readonly #isShared: boolean;
   readonly #sessions: LegacySessions;
   readonly #inbox: Inbox;
   readonly #listener: StreamListener;
@@ -29,6 +30,7 @@ export class StreamableLine implements LegacyLine {
   constructor({ channel, capabilities, isShared, news, listen }: LegacyLineOptions) {
     this.#channel = channel;
     this.#listens = listen;
+    this.#isShared = isShared;
     this.#sessions = new LegacySessions(channel, capabilities);
     this.#inbox = new Inbox({ capabilities, isShared, news, send: (message) => this.#answer(message) });
     this.#listener = new StreamListener({
@@ -71,8 +73,10 @@ export class StreamableLine implements LegacyLine {
   async #startSession(): Promise<LegacySession> {
     const session = await this.#sessions.start();
     if (this.#closed) return session;
-    if (this.#listens) this.#listener.listen(session);
     this.#watch.renew();
+    const isListening = this.#listens ? this.#listener.listen(session) : undefined;
+    // A server that asks on this stream before we read it asks nobody. On the shared session it has nothing to ask.
+    if (!this.#isShared) await isListening;
     return session;
   }
 
