@@ -158,17 +158,27 @@ export interface TestKey {
   readonly key: string;
 }
 
-/** An edge on a memory bus with everything around it faked, listening on a free port. */
+/** An edge on a memory bus with everything around it faked, listening on a free port. A second one `beside` it shares all but its own process. */
 export class TestEdge {
-  readonly bus = new MemoryBus();
-  readonly entries = new FakeEntries();
-  readonly policy = new FakePolicy();
-  readonly registry = new FakeRegistry(this.bus);
-  readonly runner = new FakeRunner(this.bus);
+  readonly bus: MemoryBus;
+  readonly entries: FakeEntries;
+  readonly policy: FakePolicy;
+  readonly registry: FakeRegistry;
+  readonly runner: FakeRunner;
   readonly directory = mkdtempSync(path.join(tmpdir(), 'edge-spec-'));
-  readonly keyFiles = new KeyFiles(path.join(this.directory, 'keys'));
+  readonly keyFiles: KeyFiles;
   private service: RunningService | undefined;
-  stopRegistry = this.registry.serve();
+  stopRegistry: () => Promise<void>;
+
+  constructor(beside?: TestEdge) {
+    this.bus = beside?.bus ?? new MemoryBus();
+    this.entries = beside?.entries ?? new FakeEntries();
+    this.policy = beside?.policy ?? new FakePolicy();
+    this.registry = beside?.registry ?? new FakeRegistry(this.bus);
+    this.runner = beside?.runner ?? new FakeRunner(this.bus);
+    this.keyFiles = beside?.keyFiles ?? new KeyFiles(path.join(this.directory, 'keys'));
+    this.stopRegistry = beside?.stopRegistry ?? this.registry.serve();
+  }
 
   get url(): string {
     return this.service?.url ?? '';
