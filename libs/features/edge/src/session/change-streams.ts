@@ -16,7 +16,7 @@ export interface StreamLimits {
 }
 
 export type ListKind = 'tools' | 'prompts' | 'resources';
-const KINDS: Readonly<Record<ListKind, readonly OfferKind[]>> = { tools: ['tools'], prompts: ['prompts'], resources: ['resources', 'resourceTemplates'] };
+const KINDS: Readonly<Record<ListKind, readonly OfferKind[]>> = { tools: ['tools'], prompts: ['prompts'], resources: ['resources', 'resourceTemplates', 'skills'] };
 export const LIST_KINDS = Object.keys(KINDS) as readonly ListKind[];
 
 /** Somebody who wants to hear of changes: the GET stream of a session, or a `subscriptions/listen`. */

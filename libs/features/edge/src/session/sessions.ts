@@ -66,7 +66,7 @@ export class Sessions implements OnModuleInit, OnApplicationShutdown {
   }
 
   onModuleInit(): void {
-    this.health.detail('sessions', () => this.table.size);
+    this.health.detail('sessions', () => this.size);
     this.replicas.start();
     this.stopListening = this.bus.onReconnect(() => (this.deafUntilMs = this.clock.now()));
     this.timer = setInterval(() => this.sweep(), SWEEP_MS).unref();
@@ -76,6 +76,10 @@ export class Sessions implements OnModuleInit, OnApplicationShutdown {
     clearInterval(this.timer);
     this.stopListening();
     await this.replicas.close();
+  }
+
+  get size(): number {
+    return this.table.size;
   }
 
   listen(listener: SessionListener): () => void {
@@ -172,7 +176,8 @@ export class Sessions implements OnModuleInit, OnApplicationShutdown {
     return true;
   }
 
-  private sweep(): void {
+  /** Done every few seconds: ends what has not been used for too long, and tells the others what is in use. */
+  sweep(): void {
     const nowMs = this.clock.now();
     for (const row of this.table.held()) {
       this.table.touch(row, nowMs);
