@@ -1,7 +1,7 @@
 import { readdirSync, statSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
-import { organizationConfig } from '@mcpgw/contracts';
+import { organizationConfig, routeConfig } from '@mcpgw/contracts';
 import { organization, request, server, TestEdge, until, type TestKey } from '../edge.fixture.js';
 
 describe('the catalog', () => {
@@ -74,6 +74,21 @@ describe('the catalog', () => {
     expect(mine.text).not.toContain('vault');
     expect(theirs.text).not.toContain('files');
     expect((await edge.post(other.key, request('tools/call', { name: 'files__read_file' }))).body.error.code).toBe(-32602);
+  });
+
+  it('says which route shows less than it should because two servers claim a name, until they no longer do', async () => {
+    const shared = (tools: string[]) => [server('acme', 'files', ['read', 'write']), server('acme', 'crm', tools)];
+    edge.registry.change('acme', (view) => ({ ...view, servers: shared(['read']), routes: [routeConfig.parse({ organization: 'acme', name: 'bare', servers: ['files', 'crm'], prefix: 'never' })] }));
+    await edge.start();
+    const tools = async () => ((await edge.post(agent.key, request('tools/list'), {}, '/mcp/bare')).body.result as unknown as { tools: { name: string }[] }).tools.map(({ name }) => name);
+    await until(async () => (await tools()).length === 1);
+    expect(await tools()).toEqual(['write']);
+    const problem = () => edge.health.status().problems.find(({ component }) => component === 'route acme/bare');
+    expect(problem()?.message).toContain('"read" (crm, files)');
+    expect(edge.health.ready()).toBe(true);
+    edge.registry.change('acme', (view) => ({ ...view, servers: shared(['other']).map((one) => ({ ...one, definition: { ...one.definition!, prompts: [], resources: [], resourceTemplates: [] } })) }));
+    await until(() => problem() === undefined);
+    expect(await tools()).toEqual(['other', 'read', 'write']);
   });
 
   it('has regulated calls wait for the commit, and makes none without it', async () => {
