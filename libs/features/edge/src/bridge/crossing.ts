@@ -4,7 +4,8 @@ import { canBeAsked, mayAskForInput } from '@mcpgw/core-mcp-wire';
 import { Ending } from '../call-tool/ending.js';
 import { Invoker } from '../call-tool/invoker.js';
 import type { Trip } from '../call-tool/trip.js';
-import { Flows, type RoundAnswer } from './flows.js';
+import type { Answer } from '../http/answer.js';
+import { Flows } from './flows.js';
 import { LegacyClients } from './legacy-clients.js';
 import { ModernResults } from './modern-results.js';
 import { upstreamClientOf } from './upstream-client.js';
@@ -24,22 +25,22 @@ export class Crossing {
   ) {}
 
   /** Never rejects: the intent is written, so the call ends by an outcome. */
-  async cross(trip: Trip): Promise<RoundAnswer> {
+  async cross(trip: Trip): Promise<Answer> {
     const { admitted, wanted, exchange, method } = trip;
     const { server } = wanted.destination;
     try {
       const client = upstreamClientOf(admitted, server, exchange.readsEvents);
       if (admitted.era === 'modern' && client && server.definition?.era !== 'modern' && canBeAsked(client.capabilities) && mayAskForInput(method)) return await this.flows.begin(trip, client);
-      return { answer: this.ending.end(trip, await this.reply(trip, client)), isOver: true };
+      return this.ending.end(trip, await this.reply(trip, client));
     } catch (thrown) {
-      return { answer: this.ending.end(trip, { thrown }), isOver: true };
+      return this.ending.end(trip, { thrown });
     }
   }
 
-  private async reply(trip: Trip, client: UpstreamClient | undefined): Promise<UpstreamReply> {
+  private reply(trip: Trip, client: UpstreamClient | undefined): Promise<UpstreamReply> {
     const isModern = trip.wanted.destination.server.definition?.era === 'modern';
     if (trip.admitted.era === 'legacy') return isModern ? this.legacy.toModern(trip, client) : this.legacy.toLegacy(trip, client);
-    const reply = await this.invoker.invoke(trip, client && { client });
-    return isModern ? this.results.reply(trip, reply, client) : reply;
+    const reply = client ? this.invoker.invoke(trip, { client }) : this.invoker.invoke(trip);
+    return isModern ? reply.then((said) => this.results.reply(trip, said, client)) : reply;
   }
 }

@@ -50,8 +50,7 @@ export class FlowRoutes implements OnModuleInit, OnApplicationShutdown {
     if (state.instance !== this.flows.instance) return this.resumeElsewhere(back, state, responses, waiter);
     back.exchange.expectDelay();
     back.exchange.whenGone(() => this.flows.leave(state.flow, waiter.relay));
-    const round = await this.flows.resume({ state, subject: back.admitted.subject, responses, waiter });
-    return round?.answer;
+    return this.flows.resume({ state, subject: back.admitted.subject, responses, waiter });
   }
 
   private async resumeElsewhere(back: Return, state: FlowState, responses: Readonly<Record<string, JsonObject>>, { relay, onEvent, progressToken }: Omit<Waiter, 'settle'>): Promise<Answer | undefined> {
@@ -81,9 +80,9 @@ export class FlowRoutes implements OnModuleInit, OnApplicationShutdown {
   /** A client has come back to another edge. */
   private async serve({ flow, round, subject, id, responses, edge, relay, progressToken }: Continue): Promise<{ http: number; body: string }> {
     const onEvent: Waiter['onEvent'] = (method, params) => this.bus.publish(flowEvent, { relay, method, params }, { to: edge });
-    const ended = await this.flows.resume({ state: { flow, round }, subject, responses, waiter: { relay, id, progressToken, onEvent } });
-    if (!ended) throw new GatewayError('not_found', 'There is no such call waiting.');
-    return { http: ended.answer.http, body: ended.answer.body ?? '' };
+    const answer = await this.flows.resume({ state: { flow, round }, subject, responses, waiter: { relay, id, progressToken, onEvent } });
+    if (!answer) throw new GatewayError('not_found', 'There is no such call waiting.');
+    return { http: answer.http, body: answer.body ?? '' };
   }
 }
 

@@ -17,12 +17,6 @@ const LIMITS = { max: 2_000, maxOfSubject: 16 };
 /** A result that its client wasn't there to hear is kept up to this size. */
 const MAX_KEPT_CHARACTERS = 262_144;
 
-/** `isOver`: the answer is the call's end and not a further question. */
-export interface RoundAnswer {
-  readonly answer: Answer;
-  readonly isOver: boolean;
-}
-
 /** The client that comes back: who, for the answers of which round, and how to speak to it. */
 export interface Returning {
   readonly state: Pick<FlowState, 'flow' | 'round'>;
@@ -57,23 +51,25 @@ export class Flows implements FlowKeeper {
   }
 
   /** The first request of a call during which its client may be asked. */
-  async begin(trip: Trip, client: UpstreamClient): Promise<RoundAnswer> {
+  async begin(trip: Trip, client: UpstreamClient): Promise<Answer> {
     const call = this.invoker.begin(trip);
     const flow = new Flow(trip, client.capabilities, call, this);
     const waiter = waiterOf(trip);
     const end = settled(flow, waiter);
     trip.exchange.whenGone(() => flow.leave(waiter.relay));
     void this.run(flow, call, client);
-    return this.rendered(flow, trip.id, await end);
+    const ended = await end;
+    const answer = this.rendered(flow, trip.id, ended);
+    return 'asks' in ended ? this.ending.round(trip, answer) : answer;
   }
 
   /** `undefined`: no such flow of this subject waits here for the answers of this round. */
-  async resume({ state, subject, responses, waiter }: Returning): Promise<RoundAnswer | undefined> {
+  async resume({ state, subject, responses, waiter }: Returning): Promise<Answer | undefined> {
     const flow = this.table.get(state.flow);
     if (!flow || flow.round !== state.round || flow.isAttended || flow.trip.admitted.subject !== subject) return undefined;
     if (flow.arrival) {
       this.table.remove(flow);
-      return { answer: this.ending.repeat(flow.trip, flow.arrival, waiter.id), isOver: true };
+      return this.ending.repeat(flow.trip, flow.arrival, waiter.id);
     }
     const end = settled(flow, waiter);
     this.table.busy(flow);
@@ -103,12 +99,12 @@ export class Flows implements FlowKeeper {
     flow.end(arrival);
   }
 
-  private rendered(flow: Flow, id: RequestId, end: RoundEnd): RoundAnswer {
+  private rendered(flow: Flow, id: RequestId, end: RoundEnd): Answer {
     const { trip } = flow;
-    if ('arrival' in end) return { answer: this.ending.end(trip, end.arrival, id), isOver: true };
+    if ('arrival' in end) return this.ending.end(trip, end.arrival, id);
     const state = this.states.ofFlow(bindingOf(trip.admitted.subject, trip.method, trip.wanted), { instance: this.instance, flow: flow.id, round: end.round }, this.table.lifetimeMs);
     const result = { resultType: 'input_required', inputRequests: end.asks, requestState: state, _meta: { [META_SERVER_INFO]: SERVER_INFO } };
-    return { answer: resultAnswer(id, JSON.stringify(result), trip.headers), isOver: false };
+    return resultAnswer(id, JSON.stringify(result), trip.headers);
   }
 }
 

@@ -29,7 +29,7 @@ describe('a legacy client', () => {
   async function connect(where: string, { capabilities = { elicitation: { form: {}, url: {} }, sampling: {}, roots: {} } as object, elicit = (): Promise<ElicitResult> | ElicitResult => ({ action: 'accept', content: { name: 'Ada' } }), seen = [] as unknown[] } = {}): Promise<Client> {
     let turn = 0;
     const alternating: typeof fetch = (input, init) => {
-      const url = new URL(String(input));
+      const url = new URL(input instanceof Request ? input.url : input);
       if (init?.method === 'POST' && turn++ % 2 === 1) url.host = new URL(second.url).host;
       return fetch(url, init);
     };

@@ -1,12 +1,12 @@
 import { randomUUID } from 'node:crypto';
 import { Injectable } from '@nestjs/common';
 import type { UpstreamClient, UpstreamReply } from '@mcpgw/contracts';
-import { askForLegacy, canBeAsked, declinedAnswer, isDeclaredAsk, MISSING_CLIENT_CAPABILITY, NO_CAPABILITIES, readInputRequired, resultTypeOf, type Ask, type JsonObject } from '@mcpgw/core-mcp-wire';
+import { askForLegacy, canBeAsked, declinedAnswer, MISSING_CLIENT_CAPABILITY, NO_CAPABILITIES, readInputRequired, resultTypeOf, type Ask, type JsonObject } from '@mcpgw/core-mcp-wire';
 import { Invoker } from '../call-tool/invoker.js';
 import type { Trip } from '../call-tool/trip.js';
 import { broken } from './modern-results.js';
 import { Pushes } from './pushes.js';
-import { shownAsk } from './shown-ask.js';
+import { isAskable, shownAsk } from './shown-ask.js';
 import { TaskWaits, type Answers } from './task-waits.js';
 import { pause } from './waiting.js';
 
@@ -26,15 +26,9 @@ export class LegacyClients {
   ) {}
 
   /** Legacy on both sides: what the server asks is asked on. */
-  async toLegacy(trip: Trip, client: UpstreamClient | undefined): Promise<UpstreamReply> {
-    if (!client || !canBeAsked(client.capabilities)) return this.invoker.invoke(trip, client && { client });
-    const over = new AbortController();
-    const asked = { exchange: trip.exchange, admitted: trip.admitted, capabilities: client.capabilities };
-    try {
-      return await this.invoker.invoke(trip, { client, onAsk: (method, params, withdrawn) => this.pushes.ask(asked, shownAsk(trip, { method, params }), [over.signal, withdrawn]) });
-    } finally {
-      over.abort();
-    }
+  toLegacy(trip: Trip, client: UpstreamClient | undefined): Promise<UpstreamReply> {
+    if (!client) return this.invoker.invoke(trip);
+    return canBeAsked(client.capabilities) ? this.asked(trip, client) : this.invoker.invoke(trip, { client });
   }
 
   /**
@@ -56,6 +50,16 @@ export class LegacyClients {
     }
   }
 
+  private async asked(trip: Trip, client: UpstreamClient): Promise<UpstreamReply> {
+    const over = new AbortController();
+    const asked = { exchange: trip.exchange, admitted: trip.admitted, capabilities: client.capabilities };
+    try {
+      return await this.invoker.invoke(trip, { client, onAsk: (method, params, withdrawn) => this.pushes.ask(asked, shownAsk(trip, { method, params }), [over.signal, withdrawn]) });
+    } finally {
+      over.abort();
+    }
+  }
+
   private async untilSettled(trip: Trip, client: UpstreamClient | undefined, signal: AbortSignal): Promise<UpstreamReply> {
     let reply = await this.invoker.send(trip, signal, { client });
     for (let round = 1; 'result' in reply && resultTypeOf(reply.result) === 'input_required'; round++) {
@@ -63,8 +67,9 @@ export class LegacyClients {
       const { requestState } = reply.result;
       const answers = await this.answers(trip, reply.result, client, signal);
       if ('unanswered' in answers) return cannot(trip, answers.unanswered);
-      if (Object.keys(answers.inputResponses).length === 0) await pause(Math.min(FIRST_PAUSE_MS * 2 ** (round - 1), MAX_PAUSE_MS), signal);
-      reply = await this.invoker.send(trip, signal, { client, params: { ...trip.wanted.params, ...answers, ...(requestState === undefined ? {} : { requestState }) } });
+      const isAsked = Object.keys(answers.inputResponses).length > 0;
+      if (!isAsked) await pause(Math.min(FIRST_PAUSE_MS * 2 ** (round - 1), MAX_PAUSE_MS), signal);
+      reply = await this.invoker.send(trip, signal, { client, params: { ...trip.wanted.params, ...(isAsked ? answers : {}), ...(requestState === undefined ? {} : { requestState }) } });
     }
     return reply;
   }
@@ -74,7 +79,7 @@ export class LegacyClients {
     const read = readInputRequired(result);
     if (typeof read === 'string') throw broken(trip, read);
     const capabilities = client?.capabilities ?? NO_CAPABILITIES;
-    for (const { method, params } of read.asks.values()) if (!isDeclaredAsk(capabilities, method, params)) return { unanswered: `the client can not be asked for ${method}` };
+    for (const ask of read.asks.values()) if (!isAskable(capabilities, ask)) return { unanswered: `the client can not be asked for ${ask.method}` };
     const entries = await Promise.all([...read.asks].map(async ([key, ask]) => [key, await this.answer(trip, ask, capabilities, signal)] as const));
     const silent = entries.find(([, answer]) => answer === undefined);
     return silent ? { unanswered: 'the client gave no answer to what it was asked' } : { inputResponses: Object.fromEntries(entries) };

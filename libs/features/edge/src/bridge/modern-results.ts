@@ -1,9 +1,9 @@
 import { Injectable } from '@nestjs/common';
 import { GatewayError, type UpstreamClient, type UpstreamReply } from '@mcpgw/contracts';
-import { carriedCapabilities, declaresTasks, isDeclaredAsk, isObject, mayAskForInput, MISSING_CLIENT_CAPABILITY, NO_CAPABILITIES, readInputRequired, readTaskId, resultTypeOf, type Ask, type JsonObject, type RpcError } from '@mcpgw/core-mcp-wire';
+import { carriedCapabilities, declaresTasks, isObject, mayAskForInput, MISSING_CLIENT_CAPABILITY, NO_CAPABILITIES, readInputRequired, readTaskId, resultTypeOf, type Ask, type JsonObject, type RpcError } from '@mcpgw/core-mcp-wire';
 import type { Trip } from '../call-tool/trip.js';
 import { bindingOf, RequestStates } from './request-states.js';
-import { shownAsk } from './shown-ask.js';
+import { isAskable, shownAsk } from './shown-ask.js';
 import { TaskIds, type TaskHandle } from './task-ids.js';
 
 type Setting = Pick<Trip, 'admitted' | 'method' | 'wanted'>;
@@ -60,7 +60,7 @@ export class ModernResults {
 export function inputRequestsOf(setting: Pick<Trip, 'admitted' | 'wanted'>, asks: ReadonlyMap<string, Ask>, capabilities: JsonObject): Record<string, JsonObject> {
   return Object.fromEntries(
     [...asks].map(([key, ask]) => {
-      if (!isDeclaredAsk(capabilities, ask.method, ask.params)) throw broken(setting, `it asks for ${ask.method}, which the client has not declared`);
+      if (!isAskable(capabilities, ask)) throw broken(setting, `it asks for ${ask.method}, which the client has not declared`);
       const { method, params } = shownAsk(setting, ask);
       // As it came: a request without params has none.
       return [key, Object.keys(params).length === 0 ? { method } : { method, params }];

@@ -30,6 +30,11 @@ export class Ending {
     return answer;
   }
 
+  /** An answer that asks for more: nothing has ended. */
+  round({ record }: Trip, answer: Answer): Answer {
+    return this.journal.round(record, answer);
+  }
+
   /** The answer to another request of what was written down before. */
   repeat(trip: Trip, arrival: Arrival, id: RequestId): Answer {
     return render(trip, arrival, id).answer;

@@ -52,7 +52,7 @@ export class LegacyServer {
   private server(): Server {
     const server = new Server({ name: 'asking', version: '1' }, { capabilities: { tools: {}, prompts: {}, logging: {} } });
     server.oninitialized = () => this.declared.push(server.getClientCapabilities() ?? {});
-    server.setRequestHandler(CallToolRequestSchema, async ({ params }, { signal, requestId, sendNotification, sendRequest: _ }) => {
+    server.setRequestHandler(CallToolRequestSchema, async ({ params }, { signal, requestId, sendNotification }) => {
       const key = `${params.name}#${requestId}`;
       this.running.add(key);
       signal.addEventListener('abort', () => this.cancelled.push(params.name));
