@@ -90,7 +90,7 @@ describe('A legacy server that asks in the middle of a call', () => {
     await expect(running).rejects.toMatchObject({ code: 'timeout' });
   });
 
-  it('is not answered any more once it has taken its question back', async () => {
+  it('is not answered any more once it has taken its question back, of which the caller hears', async () => {
     const server = await bench.stub((rpc, response) => {
       const send = eventStream(response);
       send(ask('q'));
@@ -99,8 +99,14 @@ describe('A legacy server that asks in the middle of a call', () => {
       response.end();
     });
     let answer!: (reply: UpstreamReply) => void;
+    let isWithdrawn = false;
     const made = bench.upstreams(server.url);
-    await made.invoke(call(asker('ada', FORM, () => new Promise((resolve) => (answer = resolve)))), never);
+    const onAsk: UpstreamCall['onAsk'] = (_method, _params, withdrawn) => {
+      withdrawn?.addEventListener('abort', () => (isWithdrawn = true));
+      return new Promise((resolve) => (answer = resolve));
+    };
+    await made.invoke(call(asker('ada', FORM, onAsk)), never);
+    expect(isWithdrawn).toBe(true);
     answer(accepted);
     await made.invoke(call(), never);
     expect(server.received.filter(({ rpc }) => rpc.id === ('q' as never))).toEqual([]);

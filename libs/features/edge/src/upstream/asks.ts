@@ -52,10 +52,17 @@ export class Asks {
   async #ask(id: RequestId, method: AskMethod, params: JsonObject | undefined, running: RunningCall, onAsk: NonNullable<RunningCall['call']['onAsk']>): Promise<void> {
     running.asks += 1;
     running.deadline.pause();
-    const withdrawn = new Promise<UpstreamReply | undefined>((resolve) => this.#open.set(id, { running, withdraw: resolve }));
+    const gone = new AbortController();
+    const withdrawn = new Promise<UpstreamReply | undefined>((resolve) => {
+      const withdraw = (reply?: UpstreamReply): void => {
+        resolve(reply);
+        gone.abort();
+      };
+      this.#open.set(id, { running, withdraw });
+    });
     let reply: UpstreamReply | undefined;
     try {
-      reply = await Promise.race([onAsk(method, { ...params }), withdrawn]);
+      reply = await Promise.race([onAsk(method, { ...params }, gone.signal), withdrawn]);
     } catch {
       reply = { error: { code: INTERNAL_ERROR, message: 'The client gave no answer' } };
     }
