@@ -7,7 +7,7 @@ export function printTable(cells, clients, servers, features) {
   console.log(`\n${clients.length} clients x ${servers.length} servers, cells that work / that no wire can express / that fail:`);
   for (const { name } of features) {
     const of = (result) => cells.filter((cell) => cell.feature === name && cell.result === result).length;
-    console.log(`  ${name.padEnd(18)} ${String(of('works')).padStart(4)} ${String(of('inexpressible')).padStart(4)} ${String(of('fails')).padStart(4)}`);
+    console.log(`  ${name.padEnd(25)} ${String(of('works')).padStart(4)} ${String(of('inexpressible')).padStart(4)} ${String(of('fails')).padStart(4)}`);
   }
   // One fault often breaks many features: told once, with all of them.
   const reasons = new Map();

@@ -40,10 +40,10 @@ async function within(milliseconds, what, work) {
   }
 }
 
-async function connected(client, server, system) {
+async function connected(client, server, system, as) {
   const trouble = system.trouble(server);
   if (trouble) throw new Error(trouble);
-  const open = new (client.version >= '2026' ? ModernClient : LegacyClient)(client, system.place(client, server));
+  const open = new (client.version >= '2026' ? ModernClient : LegacyClient)(client, system.place(client, server), as);
   try {
     await within(CELL_MS, 'connecting', (signal) => open.connect(signal));
     return open;
@@ -70,7 +70,7 @@ async function tryPair(client, server, system) {
       open ??= await connected(client, server, system).catch((error) => {
         throw (failure = error);
       });
-      await within(CELL_MS, feature.name, (signal) => run(open, { signal }));
+      await within(CELL_MS, feature.name, (signal) => run(open, { signal, server, another: (as) => connected(client, server, system, as) }));
       put(feature, note === undefined ? 'works' : 'inexpressible', note === undefined ? {} : { note });
     } catch (error) {
       put(feature, 'fails', { reason: reasonOf(error) });

@@ -10,15 +10,18 @@ export class LegacyClient {
   heard = new Heard();
   modern = false;
 
-  constructor({ version, transport }, place) {
+  /** A silent one declares nothing, so that nobody may ask it anything. */
+  constructor({ version, transport }, place, { silent = false } = {}) {
     this.version = version;
-    this.place = place;
     this.transport = pinned(openTransport(transport, place), version);
-    this.client = new Client({ name: `matrix-client-${version}`, version: '1.0.0' }, { capabilities: capabilitiesOf(version) });
+    this.client = new Client({ name: `matrix-client-${version}`, version: '1.0.0' }, { capabilities: silent ? {} : capabilitiesOf(version) });
     const answer = (request) => answerAsk(this.heard, request.method, request.params);
-    this.client.setRequestHandler(types.ListRootsRequestSchema, answer);
-    this.client.setRequestHandler(types.CreateMessageRequestSchema, answer);
-    if (version >= '2025-06-18') this.client.setRequestHandler(types.ElicitRequestSchema, answer);
+    if (silent) this.client.fallbackRequestHandler = async (request) => answer(request);
+    else {
+      this.client.setRequestHandler(types.ListRootsRequestSchema, answer);
+      this.client.setRequestHandler(types.CreateMessageRequestSchema, answer);
+      if (version >= '2025-06-18') this.client.setRequestHandler(types.ElicitRequestSchema, answer);
+    }
     this.client.fallbackNotificationHandler = async ({ method, params }) => this.heard.note(method, params);
   }
 

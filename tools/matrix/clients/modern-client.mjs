@@ -13,13 +13,14 @@ export class ModernClient {
   modern = true;
   version = VERSION;
 
-  constructor({ transport }, place) {
+  /** A silent one declares nothing, so that nobody may ask it anything. */
+  constructor({ transport }, place, { silent = false } = {}) {
     this.place = place;
     this.kind = transport;
     const { url, key, stdio } = place;
     this.transport = transport === 'stdio' ? new StdioClientTransport({ ...stdio, stderr: 'ignore' }) : new StreamableHTTPClientTransport(new URL(url), { requestInit: { headers: { authorization: `Bearer ${key}` } } });
-    this.client = new Client({ name: `matrix-client-${VERSION}`, version: '1.0.0' }, { capabilities: { sampling: {}, roots: {}, elicitation: { form: {}, url: {} } }, versionNegotiation: { mode: { pin: VERSION } } });
-    for (const method of ['roots/list', 'sampling/createMessage', 'elicitation/create']) this.client.setRequestHandler(method, (request) => answerAsk(this.heard, method, request.params));
+    this.client = new Client({ name: `matrix-client-${VERSION}`, version: '1.0.0' }, { capabilities: silent ? {} : { sampling: {}, roots: {}, elicitation: { form: {}, url: {} } }, versionNegotiation: { mode: { pin: VERSION } } });
+    for (const method of silent ? [] : ['roots/list', 'sampling/createMessage', 'elicitation/create']) this.client.setRequestHandler(method, (request) => answerAsk(this.heard, method, request.params));
     for (const method of TOLD) this.client.setNotificationHandler(method, ({ params }) => this.heard.note(method, params));
   }
 

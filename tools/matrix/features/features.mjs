@@ -20,6 +20,7 @@ export const FEATURES = [
   { name: 'roots', run: asks.roots },
   { name: 'elicitation form', run: asks.form, since: '2025-06-18', refused: asks.formRefused },
   { name: 'elicitation url', run: asks.url, since: '2025-11-25', refused: asks.urlRefused },
+  { name: 'nothing undeclared asked', run: asks.undeclared },
   { name: 'list changed', run: changes.listChanged },
   { name: 'resource updates', run: changes.resourceUpdates },
   { name: 'tasks', run: tasks, serverSince: '2026-07-28' },
