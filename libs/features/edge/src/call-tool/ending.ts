@@ -18,6 +18,9 @@ interface Rendered {
 
 const MAX_RESULT_TYPE_CHARACTERS = 32;
 
+/** What MCP 2026-07-28 ties to a code (streamable HTTP, errors). Every other error of a server travels with 200. */
+const MODERN_STATUSES: Readonly<Record<number, number>> = { [MISSING_CLIENT_CAPABILITY]: 400, [-32601]: 404 };
+
 /** Steps 8 and 9 of a call: its answer in the caller's names and words, and how it ended. */
 @Injectable()
 export class Ending {
@@ -46,7 +49,7 @@ function render(trip: Trip, arrival: Arrival, id: RequestId): Rendered {
   if ('thrown' in arrival) return faulty(trip, arrival.thrown, id);
   if ('error' in arrival) {
     const error = errorFor(admitted.era, method, arrival.error, params);
-    const answer = errorAnswer(id, error.code === MISSING_CLIENT_CAPABILITY && admitted.era === 'modern' ? 400 : 200, error, headers);
+    const answer = errorAnswer(id, (admitted.era === 'modern' ? MODERN_STATUSES[error.code] : undefined) ?? 200, error, headers);
     return { answer, outcome: record.outcome('error', String(error.code), bytesOf(answer)) };
   }
   const { result } = arrival;
