@@ -79,6 +79,11 @@ describe('extensions', () => {
       ]);
     });
 
+    it('that the server does not know are HTTP 404 in the modern era', async () => {
+      edge.runner.answer = () => ({ error: { code: -32601, message: 'Method not found' } });
+      expect(await modern('one', 'com.example/other')).toMatchObject({ status: 404, body: { error: { code: -32601 } } });
+    });
+
     it('reach a legacy server that declares an extension, and no other', async () => {
       edge.runner.answer = () => ({ result: { ok: true } });
       expect((await modern('old-extended', 'example/do')).body.result).toMatchObject({ ok: true });
