@@ -91,6 +91,32 @@ describe('A server of MCP 2024-11-05 on HTTP+SSE', () => {
     expect(server.posts.filter((method) => method === 'tools/call')).toHaveLength(2);
   });
 
+  it.each([404, 400])('is shaken hands with again when it takes no message on its stream any more (HTTP %i)', async (status) => {
+    let stream: ServerResponse | undefined;
+    let streams = 0;
+    const server = await bench.stub(
+      (rpc, response, request) => {
+        if (request.url === '/post?s=1') return void response.writeHead(status).end('no such session');
+        response.writeHead(202).end();
+        stream?.write(`data: ${JSON.stringify({ jsonrpc: '2.0', id: rpc.id, result: { content: [{ text: request.url }] } })}\n\n`);
+      },
+      {
+        initialize: (rpc, response) => {
+          response.writeHead(202).end();
+          stream?.write(`data: ${JSON.stringify({ jsonrpc: '2.0', id: rpc.id, result: { protocolVersion: '2024-11-05', capabilities: {}, serverInfo: { name: 'x', version: '1' } } })}\n\n`);
+        },
+        GET: (_rpc, response) => {
+          stream = response.writeHead(200, { 'content-type': 'text/event-stream' });
+          stream.write(`event: endpoint\ndata: /post?s=${(streams += 1)}\n\n`);
+        },
+      },
+    );
+    const made = bench.upstreams(server.url, { target: { transport: 'sse' } });
+    const replies = await Promise.all([made.invoke(call(), never), made.invoke(call(), never)]);
+    expect(replies.map(text)).toEqual(['/post?s=2', '/post?s=2']);
+    expect(streams).toBe(2);
+  });
+
   it('is told when a call takes too long', async () => {
     const server = await oldServer();
     const running = bench.upstreams(server.url, { target: { transport: 'sse' } }).invoke(call({ timeoutMs: 200, params: { name: 'hang', arguments: {} } }), never);

@@ -52,7 +52,7 @@ export class SseLine implements LegacyLine {
       if (outcome.kind === 'failed') throw outcome.error;
       // The server took nothing: it has most likely been started anew behind a proxy that kept our stream.
       if (attempt === 2 || (outcome.status !== 404 && outcome.status !== 400)) throw refusedByStatus(this.#channel.culprit, outcome.status, {});
-      stream.close();
+      stream.retire();
     }
   }
 

@@ -64,6 +64,13 @@ export class SseStream {
   /** The caller waits no longer. */
   forget(id: number): void {
     this.#waiting.delete(id);
+    this.#endIfIdle();
+  }
+
+  /** Takes no requests any more, and ends once those under way are answered. */
+  retire(): void {
+    this.isOpen = false;
+    this.#endIfIdle();
   }
 
   send(message: object): Promise<Answer> {
@@ -71,6 +78,7 @@ export class SseStream {
   }
 
   close(): void {
+    this.isOpen = false;
     this.#exchange.abort();
   }
 
@@ -93,7 +101,7 @@ export class SseStream {
       onMessage(message);
       return false;
     }
-    this.#waiting.delete(id);
+    this.forget(id);
     settle({ kind: 'answer', received: { id, answer: { kind: 'message', status: 200, headers: {}, message } } });
     return false;
   }
@@ -104,10 +112,14 @@ export class SseStream {
     if (settle === undefined) return;
     const { culprit } = this.#channel;
     if (answer.kind === 'body' && answer.status >= 200 && answer.status < 300) return;
-    this.#waiting.delete(id);
+    this.forget(id);
     if (answer.kind === 'body') return settle({ kind: 'refused', status: answer.status });
     if (answer.kind === 'not-sent') return settle({ kind: 'failed', error: notSent(culprit, answer.cause) });
     settle({ kind: 'failed', error: lost(culprit, answer.kind === 'lost' ? answer.cause : undefined) });
+  }
+
+  #endIfIdle(): void {
+    if (!this.isOpen && this.#waiting.size === 0) this.#exchange.abort();
   }
 
   #ended(answer: Answer): void {
