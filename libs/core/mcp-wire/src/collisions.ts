@@ -40,6 +40,16 @@ export function templateHead(template: string): string {
   return brace === -1 ? template : template.slice(0, brace);
 }
 
+/** The folder of a skill, by the URI of its `SKILL.md`. */
+export function skillRoot(uri: string): string {
+  return uri.slice(0, Math.max(0, uri.lastIndexOf('/')));
+}
+
+/** Skills as the templates that they are: all that is in a skill's folder belongs to it, and its name must hold for all of it. */
+export function skillTemplate(uri: string): string {
+  return `${skillRoot(uri)}{+file}`;
+}
+
 interface Place {
   readonly head: string;
   readonly server: string;

@@ -10,9 +10,10 @@ interface Offered {
   readonly prompts?: readonly string[];
   readonly resources?: readonly string[];
   readonly templates?: readonly string[];
+  readonly skills?: readonly string[];
 }
 
-function offering(name: string, { tools = [], prompts = [], resources = [], templates = [] }: Offered): ServerView {
+function offering(name: string, { tools = [], prompts = [], resources = [], templates = [], skills = [] }: Offered): ServerView {
   const base = server('acme', name, tools);
   return {
     ...base,
@@ -20,6 +21,7 @@ function offering(name: string, { tools = [], prompts = [], resources = [], temp
       ...base.definition,
       prompts: prompts.map((prompt) => ({ name: prompt })),
       resources: resources.map((uri) => ({ uri, name: uri })),
+      skills: skills.map((uri) => ({ uri })),
       resourceTemplates: templates.map((uriTemplate) => ({ uriTemplate, name: uriTemplate })),
     }),
   };
@@ -75,11 +77,13 @@ describe('a route that prefixes when needed', () => {
   });
 
   it('shows every URI of a server under a name that leads back to it', () => {
-    const uri = fc.constantFrom('note://1', 'note://2', 'note://9', 'mail://1', 'ui://app', 'ui://other', 'a+note://1', 'b+mail://2', 'plain', 'ui://b+/app');
+    const withSkills = [offering('a', { ...A, skills: ['skill://s/SKILL.md', 'skill://t/SKILL.md'] }), offering('b', { resources: ['skill://s/x.md'], skills: ['skill://s/SKILL.md', 'skill://u/SKILL.md', 'skill://t/deep/SKILL.md'], templates: ['mail://{id}'] })] as const;
+    const uri = fc.constantFrom('skill://s', 'skill://s/SKILL.md', 'skill://s/x.md', 'skill://t/SKILL.md', 'skill://t/deep/SKILL.md', 'skill://u/y', 'skill://', 'skill://a+/s/SKILL.md', 'note://1', 'note://2', 'note://9', 'mail://1', 'ui://app', 'ui://other', 'a+note://1', 'b+mail://2', 'plain', 'ui://b+/app');
     fc.assert(
-      fc.property(fc.constantFrom<Naming>('transparent', 'federated', 'when-needed', 'never'), fc.boolean(), uri, (naming, first, own) => {
-        const owner = first ? a : b;
-        const where = naming === 'transparent' ? endpoint(naming, owner) : endpoint(naming, a, b);
+      fc.property(fc.constantFrom<Naming>('transparent', 'federated', 'when-needed', 'never'), fc.boolean(), fc.boolean(), uri, (naming, first, skilled, own) => {
+        const both = skilled ? withSkills : ([a, b] as const);
+        const owner = both[first ? 0 : 1];
+        const where = naming === 'transparent' ? endpoint(naming, owner) : endpoint(naming, ...both);
         expect(where.findResource(where.shownUri(owner, own))).toMatchObject({ server: { config: { name: owner.config.name } }, target: own });
       }),
     );
@@ -92,6 +96,18 @@ describe('a route that prefixes when needed', () => {
       expect(shown(endpoint('when-needed', b, a), kind)).toEqual(expected);
       expect(shown(endpoint('when-needed', a, away), kind)).toEqual(expected);
     }
+  });
+});
+
+describe('skills on a route that prefixes when needed', () => {
+  it('go bare with all their files while no other server can have them, and prefixed with all of them else', () => {
+    const one = offering('a', { skills: ['skill://s/SKILL.md', 'skill://t/SKILL.md'] });
+    const other = offering('b', { skills: ['skill://t/SKILL.md'], resources: ['skill://t/only-b.md'] });
+    const both = endpoint('when-needed', one, other);
+    expect([...both.offers('skills').keys()]).toEqual(['skill://a+/t/SKILL.md', 'skill://b+/t/SKILL.md', 'skill://s/SKILL.md']);
+    expect(['skill://s/x.md', 'skill://t/x.md'].map((uri) => both.shownUri(one, uri))).toEqual(['skill://s/x.md', 'skill://a+/t/x.md']);
+    expect([...both.offers('resources').keys()]).toEqual(['skill://b+/t/only-b.md']);
+    expect([...endpoint('never', one, other).offers('skills').keys()]).toEqual(['skill://s/SKILL.md']);
   });
 });
 

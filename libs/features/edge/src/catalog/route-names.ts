@@ -1,4 +1,4 @@
-import { contestedNames, contestedTemplates, contestedUris, federatedName, federatedUri, splitUri, templateHead, type Contested, type Published } from '@mcpgw/core-mcp-wire';
+import { contestedNames, contestedTemplates, contestedUris, federatedName, federatedUri, skillRoot, skillTemplate, splitUri, templateHead, type Contested, type Published } from '@mcpgw/core-mcp-wire';
 import type { RouteConfig, ServerView } from '@mcpgw/contracts';
 import { itemsOf, targetOf, type OfferKind } from './offer.js';
 
@@ -25,6 +25,8 @@ export function namingOf(route: Pick<RouteConfig, 'servers' | 'prefix'> | undefi
 export class RouteNames {
   private readonly known = new Map<OfferKind, Contested>();
   private readonly uris = new Map<ServerView, ReadonlySet<unknown>>();
+  /** Folder of a skill -> its URI. */
+  private readonly roots = new Map<ServerView, ReadonlyMap<string, string>>();
   private heads: { readonly owners: ReadonlyMap<string, string>; readonly lengths: readonly number[] } | undefined;
 
   constructor(
@@ -34,18 +36,24 @@ export class RouteNames {
 
   /** The name under which an item is shown; `undefined`: not at all. */
   shown(kind: OfferKind, server: ServerView, target: string): string | undefined {
-    if (this.naming === 'never' && this.contested(kind).has(target)) return undefined;
-    // The files of a skill are resources: its own URI must lead there too.
-    if (kind === 'skills') return this.shownUri(server, target);
-    return this.naming === 'federated' || this.contested(kind).has(target) ? prefixed(kind, server.config.name, target) : target;
+    if (this.naming === 'transparent') return target;
+    const isContested = this.isContested(kind, server, target);
+    if (isContested && this.naming === 'never') return undefined;
+    return this.naming === 'federated' || isContested ? prefixed(kind, server.config.name, target) : target;
   }
 
   /** The URI by which clients read what a server calls `uri`, listed or not: what leads nowhere by itself carries the server. */
   shownUri(server: ServerView, uri: string): string {
     if (this.naming === 'transparent') return uri;
     if (this.naming === 'federated') return federatedUri(server.config.name, uri);
-    const isBare = this.listed(server).has(uri) ? !this.contested('resources').has(uri) : this.ownerOf(uri) === server.config.name && !this.servers.some(({ config }) => config.name === splitUri(uri)?.server);
+    const isKnown = this.listed(server).has(uri) || this.skillOf(server, uri) !== undefined;
+    const isBare = isKnown ? !this.isContested('resources', server, uri) : this.ownerOf(uri) === server.config.name && !this.looksPrefixed(uri);
     return isBare ? uri : federatedUri(server.config.name, uri);
+  }
+
+  private looksPrefixed(uri: string): boolean {
+    const server = splitUri(uri)?.server;
+    return server !== undefined && this.servers.some(({ config }) => config.name === server);
   }
 
   private listed(server: ServerView): ReadonlySet<unknown> {
@@ -79,16 +87,27 @@ export class RouteNames {
     return contested;
   }
 
+  /** Files of a skill go as the skill does, whatever else is said of them: hosts want all of them in one folder. */
+  private isContested(kind: OfferKind, server: ServerView, target: string): boolean {
+    if (this.naming === 'federated') return false;
+    const skill = kind === 'resources' || kind === 'skills' ? this.skillOf(server, target) : undefined;
+    return skill === undefined ? this.contested(kind).has(target) : this.contested('skills').has(skill);
+  }
+
   private contest(kind: OfferKind): Contested {
     switch (kind) {
       case 'tools':
       case 'prompts':
         return contestedNames(this.published(kind));
       case 'resources':
-      case 'skills':
         return contestedUris(this.published(kind));
       case 'resourceTemplates':
-        return contestedTemplates(this.published(kind), this.published('resources'));
+        return contestedTemplates([...this.published(kind), ...this.published('skills').map(({ server, names }) => ({ server, names: names.map(skillTemplate) }))], this.published('resources'));
+      case 'skills': {
+        const templates = this.contested('resourceTemplates');
+        const uris = new Set(this.published(kind).flatMap(({ names }) => names));
+        return new Map([...uris].flatMap((uri) => (templates.has(skillTemplate(uri)) ? [[uri, templates.get(skillTemplate(uri)) ?? []]] : [])));
+      }
     }
   }
 
@@ -96,10 +115,24 @@ export class RouteNames {
     return this.servers.map((server) => ({ server: server.config.name, names: itemsOf(server, kind).map((item) => targetOf(kind, item)) }));
   }
 
+  /** The URI of the server's skill in whose folder a URI is; of nested ones the outermost. */
+  private skillOf(server: ServerView, uri: string): string | undefined {
+    let roots = this.roots.get(server);
+    if (!roots) {
+      roots = new Map(itemsOf(server, 'skills').map((item) => [skillRoot(targetOf('skills', item)), targetOf('skills', item)]));
+      this.roots.set(server, roots);
+    }
+    let skill: string | undefined;
+    if (roots.size > 0) for (let end = uri.length; end > 0; end = uri.lastIndexOf('/', end - 1)) skill = roots.get(uri.slice(0, end)) ?? skill;
+    return skill;
+  }
+
   private readHeads(): NonNullable<RouteNames['heads']> {
     const owners = new Map<string, string>();
-    for (const { server, names } of this.published('resourceTemplates')) {
-      for (const template of names) if (!this.contested('resourceTemplates').has(template)) owners.set(templateHead(template), server);
+    const contested = this.contested('resourceTemplates');
+    for (const server of this.servers) {
+      const templates = [...itemsOf(server, 'resourceTemplates').map((item) => targetOf('resourceTemplates', item)), ...itemsOf(server, 'skills').map((item) => skillTemplate(targetOf('skills', item)))];
+      for (const template of templates) if (!contested.has(template)) owners.set(templateHead(template), server.config.name);
     }
     const lengths = [...new Set([...owners.keys()].map((head) => head.length))].sort((a, b) => a - b);
     return { owners, lengths };

@@ -1,5 +1,5 @@
 import type { RouteConfig, ServerDefinition } from '@mcpgw/contracts';
-import { contestedNames, contestedTemplates, contestedUris, type Contested, type Published } from '@mcpgw/core-mcp-wire';
+import { contestedNames, contestedTemplates, contestedUris, skillTemplate, type Contested, type Published } from '@mcpgw/core-mcp-wire';
 import type { RegistryTransaction } from '@mcpgw/platform-database';
 import type { Finding } from '../declared/check.js';
 import type { Declared, Plan } from '../declared/plan.js';
@@ -37,8 +37,7 @@ function findingsOf(route: RouteConfig, servers: readonly Defined[]): readonly s
     ['tool', contestedNames(published(({ tools }) => tools.map(({ name }) => name)))],
     ['prompt', contestedNames(published(({ prompts }) => prompts.map(({ name }) => name)))],
     ['resource', contestedUris(uris)],
-    ['resource template', contestedTemplates(published(({ resourceTemplates }) => resourceTemplates.map(({ uriTemplate }) => uriTemplate)), uris)],
-    ['skill', contestedUris(published(({ skills = [] }) => skills.map(({ uri }) => uri)))],
+    ['resource template', contestedTemplates(published(({ resourceTemplates, skills = [] }) => [...resourceTemplates.map(({ uriTemplate }) => uriTemplate), ...skills.map(({ uri }) => skillTemplate(uri))]), uris)],
   ];
   const all = kinds.flatMap(([what, contested]) => [...contested].map(([name, claimants]) => `the ${what} "${name}" (${claimants.join(' and ')})`));
   const advice = `The servers of the route "${route.name}" must not claim the same names, or its prefix must be "when-needed" or "always".`;
