@@ -64,10 +64,13 @@ export const runnerInvoke = rpc({
  */
 export const callAsk = rpc({
   subject: 'edge.v1.call-ask',
-  request: z.object({ callId, method: z.enum(ASK_METHODS), params: z.record(z.string(), z.unknown()) }),
+  request: z.object({ callId, askId: z.string().max(64), method: z.enum(ASK_METHODS), params: z.record(z.string(), z.unknown()) }),
   reply: upstreamReply,
   timeoutMs: ASK_TIMEOUT_MS,
 });
+
+/** Nobody waits for the answer to a `callAsk` any more: the server took the question back. The subject's suffix is the edge instance. */
+export const callAskWithdrawn = event({ subject: 'edge.v1.call-ask-withdrawn', payload: z.object({ callId, askId: z.string().max(64) }) });
 
 /** An upstream said that a resource changed (`notifications/resources/updated`), in its own URI. Every edge hears it and tells those of its clients who watch it. */
 export const resourceUpdated = event({

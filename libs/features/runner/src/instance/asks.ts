@@ -2,7 +2,7 @@ import { GatewayError, type AskMethod, type UpstreamReply } from '@mcpgw/contrac
 import { errorResponse, isDeclaredAsk, type JsonObject, type RequestId, type RequestMessage, type RpcError } from '@mcpgw/core-mcp-wire';
 import type { CallTimer } from './call-timer.js';
 
-/** Asks the caller of one call. Aborting ends the wait; the caller is not told. */
+/** Asks the caller of one call. Aborting takes the question back. */
 export type OnAsk = (method: AskMethod, params: Record<string, unknown>, signal: AbortSignal) => Promise<UpstreamReply>;
 
 /** A call under way whose caller can be asked. */
@@ -79,7 +79,7 @@ export class Asks {
     this.underWay.set(id, ask);
     void this.answer(call, method as AskMethod, { ...params }, abort.signal).then((reply) => {
       // Given up meanwhile: it is answered, and another question may have its id by now.
-      if (this.underWay.get(id) === ask) this.finish(id, reply);
+      if (this.underWay.get(id) === ask) this.close(id, ask, reply);
     });
   }
 
@@ -103,11 +103,16 @@ export class Asks {
     }
   }
 
+  /** Without the caller's answer. */
   private finish(id: RequestId, reply: UpstreamReply | undefined): void {
     const ask = this.underWay.get(id);
     if (!ask) return;
-    this.underWay.delete(id);
+    this.close(id, ask, reply);
     ask.abort.abort();
+  }
+
+  private close(id: RequestId, ask: OpenAsk, reply: UpstreamReply | undefined): void {
+    this.underWay.delete(id);
     ask.call.timer.resume();
     if (reply) this.options.send({ jsonrpc: '2.0', id, ...reply });
   }

@@ -53,8 +53,8 @@ export class Lane {
   /** An instance that takes calls, started when there is none. */
   async acquire(): Promise<Instance> {
     if (this.current?.isUsable) return this.current;
-    // A new one starts when the old one is gone and counted, not beside it.
-    await this.current?.ended;
+    // A new one starts when the old one is gone and counted, not beside it. With none, it is starting from this very moment.
+    if (this.current) await this.current.ended;
     if (this.current?.isUsable) return this.current;
     this.starting ??= this.start().finally(() => (this.starting = undefined));
     return this.starting;

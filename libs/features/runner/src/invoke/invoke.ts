@@ -1,4 +1,4 @@
-import { ASK_TIMEOUT_MS, callAsk, callEvent, GatewayError, type CallId, type OrganizationName, type ServerName, type UpstreamClient, type UpstreamReply } from '@mcpgw/contracts';
+import { ASK_TIMEOUT_MS, callAsk, callAskWithdrawn, callEvent, GatewayError, type CallId, type OrganizationName, type ServerName, type UpstreamClient, type UpstreamReply } from '@mcpgw/contracts';
 import type { Bus } from '@mcpgw/platform-bus';
 import type { Clock } from '@mcpgw/platform-runtime';
 import type { OnAsk } from '../instance/asks.js';
@@ -53,7 +53,12 @@ export class Invoke {
 
   /** The way to the caller: over the edge that made the call. */
   private asking(callId: CallId, edge: string): OnAsk {
-    return (method, params, signal) => this.bus.request(callAsk, { callId, method, params }, { to: edge, timeoutMs: ASK_TIMEOUT_MS, signal });
+    let asked = 0;
+    return (method, params, signal) => {
+      const askId = `${(asked += 1)}`;
+      signal.addEventListener('abort', () => this.bus.publish(callAskWithdrawn, { callId, askId }, { to: edge }), { once: true });
+      return this.bus.request(callAsk, { callId, askId, method, params }, { to: edge, timeoutMs: ASK_TIMEOUT_MS, signal });
+    };
   }
 
   /** What is under way, for the heartbeat. */

@@ -99,7 +99,7 @@ describe('calls', () => {
     mood('shared');
     const texts = Array.from({ length: 50 }, (_, n) => `text ${n}`);
     expect(await Promise.all(texts.map((text) => runner.call('shared', 'echo', { text })))).toEqual(texts);
-    expect(new Set(await Promise.all([1, 2].map(() => runner.call('shared', 'pid')))).size).toBe(1);
+    expect(new Set(await Promise.all([1, 2].map(() => runner.call('shared', 'self')))).size).toBe(1);
   }, 30_000);
 
   it('carry their progress tokens through, though two callers chose the same', async () => {
@@ -125,11 +125,11 @@ describe('calls', () => {
 
   it('that time out are cancelled at the server, which lives on when it answers the next', async () => {
     mood('late');
-    const pid = await runner.call('late', 'pid');
+    const self = await runner.call('late', 'self');
     expect(await faultOf(runner.call('late', 'hang', {}, { timeoutMs: 200 }))).toMatch(/^timeout/);
-    expect(await runner.call('late', 'pid')).toBe(pid);
+    expect(await runner.call('late', 'self')).toBe(self);
     expect(await faultOf(runner.call('late', 'hang', {}, { timeoutMs: 200 }))).toMatch(/^timeout/);
-    expect(await runner.call('late', 'pid')).toBe(pid);
+    expect(await runner.call('late', 'self')).toBe(self);
     expect(JSON.parse(await runner.call('late', 'cancelled'))).toHaveLength(2);
   }, 30_000);
 
@@ -176,9 +176,9 @@ describe('instances', () => {
 
   it('are kept when a revision changes nothing that they run with', async () => {
     mood('kept');
-    const pid = await runner.call('kept', 'pid');
+    const self = await runner.call('kept', 'self');
     (runner.registry.get('kept') as { revision: number }).revision += 1;
-    expect(await runner.call('kept', 'pid')).toBe(pid);
+    expect(await runner.call('kept', 'self')).toBe(self);
     expect(runner.instance('kept')).toMatchObject({ revision: 2, restarts: 0 });
   }, 30_000);
 

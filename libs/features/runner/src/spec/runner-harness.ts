@@ -2,7 +2,8 @@ import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import {
-  callEvent, GatewayError, registryServer, runnerInvoke, serverConfig, upstreamChanged, type CallId, type OrganizationName, type SealedSecret, type SecretName, type ServerConfig, type ServerName, type UpstreamReply,
+  callAsk, callAskWithdrawn, callEvent, GatewayError, registryServer, resourceUpdated, runnerInvoke, runnerWatch, serverConfig, upstreamChanged,
+  type AskMethod, type CallId, type OrganizationName, type SealedSecret, type SecretName, type ServerConfig, type ServerName, type UpstreamClient, type UpstreamReply,
 } from '@mcpgw/contracts'; // prettier-ignore
 import { MemoryBus } from '@mcpgw/platform-bus';
 import { createContext, SecretBox, silentLogger, startService, uuid7, type RunningService } from '@mcpgw/platform-runtime';
@@ -24,6 +25,13 @@ export interface CallOptions {
   readonly callId?: CallId;
   readonly eventsTo?: string;
   readonly meta?: Record<string, unknown>;
+  readonly client?: UpstreamClient;
+}
+
+export interface Asked {
+  readonly callId: CallId;
+  readonly method: AskMethod;
+  readonly params: Record<string, unknown>;
 }
 
 /** A runner with a registry of the spec's own, on a real sandbox. Specs call it as the edge does, over the bus. */
@@ -34,6 +42,11 @@ export class RunnerHarness {
   readonly registry = new Map<string, Registered>();
   readonly changed: string[] = [];
   readonly events: { callId: CallId; method: string; params: Record<string, unknown> }[] = [];
+  readonly asked: Asked[] = [];
+  readonly withdrawn: CallId[] = [];
+  readonly updated: string[] = [];
+  /** What clients of edge-1 answer. */
+  onAsk: (ask: Asked) => Promise<UpstreamReply> | UpstreamReply = ({ method }) => ({ result: { answered: method } });
   box!: SecretBox;
   service!: RunningService;
 
@@ -47,6 +60,9 @@ export class RunnerHarness {
     });
     harness.bus.subscribe(upstreamChanged, ({ server }) => void harness.changed.push(server));
     harness.bus.subscribe(callEvent, (event) => void harness.events.push(event), { as: 'edge-1' });
+    harness.bus.subscribe(resourceUpdated, ({ uri }) => void harness.updated.push(uri));
+    harness.bus.subscribe(callAskWithdrawn, ({ callId }) => void harness.withdrawn.push(callId), { as: 'edge-1' });
+    harness.bus.handle(callAsk, async (ask) => (harness.asked.push(ask), harness.onAsk(ask)), { as: 'edge-1' });
     const context = createContext('runner', harness.bus, silentLogger, { dataDir: harness.dataDir });
     const settings = runnerConfig.parse({ runnerAllowedMounts: [WORKSPACE, harness.folder] });
     harness.box = new SecretBox(context.keyFiles.symmetric('secrets'));
@@ -55,12 +71,12 @@ export class RunnerHarness {
   }
 
   /** Registers a fixture, or replaces it at the next revision. */
-  fixture(name: string, file: string, stdio: Partial<NonNullable<ServerConfig['stdio']>> & { args?: string[] } = {}, sandbox: object = {}): void {
-    this.define(name, { command: 'node', ...stdio, args: [path.join(FIXTURES, file), ...(stdio.args ?? [])], sandbox: { read: [FIXTURES], ...sandbox } });
+  fixture(name: string, file: string, stdio: Partial<NonNullable<ServerConfig['stdio']>> & { args?: string[] } = {}, sandbox: object = {}, sessions?: ServerConfig['sessions']): void {
+    this.define(name, { command: 'node', ...stdio, args: [path.join(FIXTURES, file), ...(stdio.args ?? [])], sandbox: { read: [FIXTURES], ...sandbox } }, sessions);
   }
 
-  define(name: string, stdio: object): void {
-    const config = serverConfig.parse({ organization: ORGANIZATION, name, stdio });
+  define(name: string, stdio: object, sessions?: ServerConfig['sessions']): void {
+    const config = serverConfig.parse({ organization: ORGANIZATION, name, stdio, ...(sessions ? { sessions } : {}) });
     const before = this.registry.get(name);
     this.registry.set(name, { config, revision: (before?.revision ?? 0) + 1, secrets: before?.secrets ?? [] });
   }
@@ -72,9 +88,14 @@ export class RunnerHarness {
   }
 
   invoke(server: string, method: string, params: Record<string, unknown> = {}, options: CallOptions = {}): Promise<UpstreamReply> {
-    const { timeoutMs = 20_000, callId = uuid7(Date.now()) as CallId, eventsTo } = options;
+    const { timeoutMs = 20_000, callId = uuid7(Date.now()) as CallId, eventsTo, client } = options;
     const revision = this.registry.get(server)?.revision ?? 1;
-    return this.bus.request(runnerInvoke, { organization: ORGANIZATION, server: server as ServerName, revision, callId, method, params, timeoutMs, eventsTo }, { timeoutMs: timeoutMs + 5_000 });
+    return this.bus.request(runnerInvoke, { organization: ORGANIZATION, server: server as ServerName, revision, callId, method, params, timeoutMs, eventsTo, client }, { timeoutMs: timeoutMs + 15_000 });
+  }
+
+  /** As an edge does it whose clients watch these resources. */
+  watch(server: string, uris: string[], edge = 'edge-1'): void {
+    this.bus.publish(runnerWatch, { organization: ORGANIZATION, server: server as ServerName, edge, uris });
   }
 
   /** The text that a tool answers. */
