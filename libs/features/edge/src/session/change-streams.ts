@@ -24,7 +24,9 @@ export interface Listener {
   readonly subject: string;
   readonly kinds: readonly ListKind[];
   readonly look: Look;
-  changed(kind: ListKind): void;
+  /** Its connection is gone and may come back: it makes room first. */
+  isWaiting?(): boolean;
+  changed(kind: ListKind): unknown;
   /** It may hear no more, or has to make room. */
   end(): void;
 }
@@ -47,16 +49,18 @@ export class ChangeStreams {
     return this.rows.size;
   }
 
+  /** Whether one more may come without ending one that has a connection. */
   hasRoom(subject: string): boolean {
-    return this.rows.size < this.limits.max && this.of(subject).length < this.limits.maxPerPrincipal;
+    return this.crowded(subject).every((those) => those.some((listener) => listener.isWaiting?.()));
   }
 
   /** Adds one that has just begun; call the result when it is gone. */
   add(listener: Listener, view: View): () => void {
-    const own = this.of(listener.subject);
-    if (own.length >= this.limits.maxPerPrincipal) this.end(own[0] as Listener);
-    // A map keeps the order of coming, so the first found is the oldest.
-    else if (this.rows.size >= this.limits.max) this.end([...this.rows.keys()][0] as Listener);
+    for (const those of this.crowded(listener.subject)) {
+      // A map keeps the order of coming, so the first found is the oldest.
+      const goes = those.find((each) => each.isWaiting?.()) ?? those[0];
+      if (goes) this.end(goes);
+    }
     this.rows.set(listener, this.fingerprints(view));
     return () => void this.rows.delete(listener);
   }
@@ -79,8 +83,12 @@ export class ChangeStreams {
     for (const listener of this.rows.keys()) this.end(listener);
   }
 
-  private of(subject: string): readonly Listener[] {
-    return [...this.rows.keys()].filter((listener) => listener.subject === subject);
+  /** Of whom one has to go before another comes for this subject. */
+  private crowded(subject: string): readonly (readonly Listener[])[] {
+    const all = [...this.rows.keys()];
+    const own = all.filter((listener) => listener.subject === subject);
+    if (own.length >= this.limits.maxPerPrincipal) return [own];
+    return all.length >= this.limits.max ? [all] : [];
   }
 
   private async round(): Promise<void> {

@@ -3,8 +3,8 @@ import type { FastifyReply } from 'fastify';
 import { EDGE_CONFIG, type EdgeConfig } from '../edge.config.js';
 import { EventStream } from '../http/event-stream.js';
 import { FIRST_PRIMED_VERSION } from '../http/exchange.js';
-import type { StreamEvent } from '../http/resumable-stream.js';
-import { SessionNews, type NewsOwner } from './session-news.js';
+import type { ResumableStream, StreamEvent } from '../http/resumable-stream.js';
+import { SessionNews, type NewsOwner, type NewsStream } from './session-news.js';
 import { RETRY_MS, StreamStore } from './stream-store.js';
 import { TakenStreams } from './taken-streams.js';
 
@@ -70,8 +70,23 @@ export class NewsStreams {
     else connection.retry(RETRY_MS);
     this.store.connect(stream, connection, 0);
     for (const { json } of missed) stream.send(json);
-    const stop = this.news.begin(owner, { send: (json) => stream.send(json), end: () => stream.giveUp() });
-    stream.whenGivenUp(stop);
+    stream.whenGivenUp(this.news.begin(owner, new NewsOf(stream)));
     return true;
+  }
+}
+
+class NewsOf implements NewsStream {
+  constructor(private readonly stream: ResumableStream) {}
+
+  get waiting(): boolean {
+    return this.stream.waiting;
+  }
+
+  send(json: string): void {
+    this.stream.send(json);
+  }
+
+  end(): void {
+    this.stream.giveUp();
   }
 }

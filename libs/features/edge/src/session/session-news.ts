@@ -1,12 +1,14 @@
 import { Injectable } from '@nestjs/common';
-import { ChangeStreams, LIST_KINDS, type Look, type View } from './change-streams.js';
+import { ChangeStreams, LIST_KINDS, type ListKind, type Look, type View } from './change-streams.js';
 import { WatchedResources } from './watched-resources.js';
 import type { SessionRow } from './session-table.js';
 import { Sessions, type OpenSession } from './sessions.js';
 
 /** Where the news of a session go: the stream that its client has open for them. */
 export interface NewsStream {
-  send(json: string): void;
+  /** Its connection is gone and may come back. */
+  readonly waiting?: boolean;
+  send(json: string): unknown;
   end(): void;
 }
 
@@ -39,7 +41,9 @@ export class SessionNews {
     const { session, view } = owner;
     const subscriber = new Subscriber(owner, stream, this.resources);
     const release = this.sessions.hold(session);
-    const remove = this.streams.add({ subject: session.subject, kinds: LIST_KINDS, look: owner.look, changed: (kind) => stream.send(`{"jsonrpc":"2.0","method":"notifications/${kind}/list_changed"}`), end: () => subscriber.end() }, view);
+    const changed = (kind: ListKind): unknown => stream.send(`{"jsonrpc":"2.0","method":"notifications/${kind}/list_changed"}`);
+    const listener = { subject: session.subject, kinds: LIST_KINDS, look: owner.look, isWaiting: () => stream.waiting === true, changed, end: () => subscriber.end() };
+    const remove = this.streams.add(listener, view);
     const own = this.open.get(session.id) ?? new Set<Subscriber>();
     this.open.set(session.id, own.add(subscriber));
     subscriber.follow(session.state);

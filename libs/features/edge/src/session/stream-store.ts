@@ -7,7 +7,7 @@ import type { StreamOpener } from '../http/outlet.js';
 import { ResumableStream, type StreamEvent, type StreamSink } from '../http/resumable-stream.js';
 
 /** How long a client should wait before it comes back. */
-export const RETRY_MS = 1_000;
+export const RETRY_MS = 500;
 /** What all streams keep for clients that may come back; beyond, those that nobody has at the moment are given up, oldest first. */
 const MAX_KEPT_CHARACTERS = 67_108_864;
 const MAC_CHARACTERS = 22;
