@@ -13,6 +13,7 @@ const LAST_RETRY_MS = 60_000;
  */
 export class LegacyWatch {
   readonly #line: Pick<LegacyLine, 'session' | 'call'>;
+  readonly #onWatched: (uri: string) => void;
   #wanted: ReadonlySet<string> = new Set();
   #told = new Set<string>();
   #session: unknown;
@@ -22,8 +23,10 @@ export class LegacyWatch {
   #retry: NodeJS.Timeout | undefined;
   #delayMs = FIRST_RETRY_MS;
 
-  constructor(line: Pick<LegacyLine, 'session' | 'call'>) {
+  /** `onWatched`: from now on changes are told; what happened since it was asked for, or while the session was gone, was not. */
+  constructor(line: Pick<LegacyLine, 'session' | 'call'>, onWatched: (uri: string) => void) {
     this.#line = line;
+    this.#onWatched = onWatched;
   }
 
   set(uris: ReadonlySet<string>): void {
@@ -70,8 +73,9 @@ export class LegacyWatch {
     for (const uri of this.#wanted) {
       if (this.#closed || this.#again) return;
       if (this.#told.has(uri)) continue;
-      await this.#request('resources/subscribe', uri);
+      const reply = await this.#request('resources/subscribe', uri);
       this.#told.add(uri);
+      if ('result' in reply) this.#onWatched(uri);
     }
     for (const uri of this.#told) {
       if (this.#closed || this.#again) return;

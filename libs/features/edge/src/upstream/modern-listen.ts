@@ -29,6 +29,8 @@ export class ModernListen {
   #timer: NodeJS.Timeout | undefined;
   #delayMs = FIRST_RETRY_MS;
   #wasBroken = false;
+  /** What the stream acknowledged last covers. */
+  #heard: ReadonlySet<string> = new Set();
   #closed = false;
 
   /** `lists`: the members of the filter for the list changes that this server offers. */
@@ -66,7 +68,7 @@ export class ModernListen {
     }
     const id = this.#channel.nextId();
     const notifications = { ...this.#lists, ...(resourceSubscriptions.length === 0 ? {} : { resourceSubscriptions }) };
-    const exchange = this.#open({ notifications }, { id, onOpen: () => previous?.abort(), onEvent: (message) => this.#take(message, id) });
+    const exchange = this.#open({ notifications }, { id, onOpen: () => previous?.abort(), onEvent: (message) => this.#take(message, id, resourceSubscriptions) });
     this.#exchange = exchange;
     const answer = await exchange.answer;
     previous?.abort();
@@ -79,24 +81,28 @@ export class ModernListen {
     this.#delayMs = Math.min(this.#delayMs * 2, LAST_RETRY_MS);
   }
 
-  #take(message: unknown, id: number): boolean {
+  #take(message: unknown, id: number, uris: readonly string[]): boolean {
     if (!isObject(message)) return false;
     const { method } = message;
     if (typeof method !== 'string') return message['id'] === id;
     const params = isObject(message['params']) ? message['params'] : {};
-    if (method === 'notifications/subscriptions/acknowledged') this.#acknowledged();
+    if (method === 'notifications/subscriptions/acknowledged') this.#acknowledged(uris);
     else this.#delayMs = FIRST_RETRY_MS;
     if (isListChange(method)) this.#news.onListChanged();
     else if (method === 'notifications/resources/updated') updated(this.#news, params);
     return false;
   }
 
-  /** What changed while nobody listened is not told again, so everything counts as changed. */
-  #acknowledged(): void {
-    if (!this.#wasBroken) return;
+  /**
+   * What changed while nobody listened is not told again, so everything counts as changed; and so does what is watched anew:
+   * whoever asked for it has had the answer before this stream was there.
+   */
+  #acknowledged(uris: readonly string[]): void {
+    const [wasBroken, heard] = [this.#wasBroken, this.#heard];
     this.#wasBroken = false;
-    if (Object.keys(this.#lists).length > 0) this.#news.onListChanged();
-    for (const uri of this.#uris) this.#news.onResourceUpdated(uri);
+    this.#heard = new Set(uris);
+    if (wasBroken && Object.keys(this.#lists).length > 0) this.#news.onListChanged();
+    for (const uri of uris) if (wasBroken || !heard.has(uri)) this.#news.onResourceUpdated(uri);
   }
 }
 

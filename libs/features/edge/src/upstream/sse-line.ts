@@ -29,7 +29,7 @@ export class SseLine implements LegacyLine {
     this.#channel = channel;
     this.#capabilities = capabilities;
     this.#inbox = new Inbox({ capabilities, isShared, news, send: async (message) => (await this.#stream?.send(message))?.kind !== 'not-sent' });
-    this.#watch = new LegacyWatch(this);
+    this.#watch = new LegacyWatch(this, (uri) => news.onResourceUpdated(uri));
   }
 
   session(): Promise<SseStream> {

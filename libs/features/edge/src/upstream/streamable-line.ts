@@ -37,7 +37,7 @@ export class StreamableLine implements LegacyLine {
       open: (session, lastEventId, onMessage, onOpen) => this.#openStream(session, lastEventId, onMessage, onOpen),
       onGone: (session) => this.#gone(session),
     });
-    this.#watch = new LegacyWatch(this);
+    this.#watch = new LegacyWatch(this, (uri) => news.onResourceUpdated(uri));
   }
 
   /** Starts the session, or returns the one there is. */
