@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
 import { Client, StreamableHTTPClientTransport } from '@modelcontextprotocol/client';
+import { limitConfig } from '@mcpgw/contracts';
 import { request, until, type TestEdge } from '../edge.fixture.js';
 import { AskingEdges } from './testing/asking-edges.js';
 
@@ -142,4 +143,28 @@ describe('a modern client and a legacy server that asks', () => {
     expect(legacy.cancelled).toEqual(['hang']);
     expect((await send(first, { name: 'ask', requestState: waiting.result.requestState, inputResponses: { 'ask-1': name('Ada') } })).result.resultType).toBe('complete');
   });
+
+  it('counts a call against its limits once, however many rounds it takes', async () => {
+    const limit = limitConfig.parse({ organization: 'acme', name: 'few', tool: 'old/ask_twice', calls: 1, per: 'day' });
+    first.registry.change('acme', (view) => ({ ...view, limits: [limit] }));
+    await until(async () => (await send(first, { name: 'ask_twice' })).error?.code === -31429, 'the limit');
+    first.registry.change('acme', (view) => ({ ...view, limits: [{ ...limit, calls: 2 }] }));
+    let one: Awaited<ReturnType<typeof send>> | undefined;
+    await until(async () => (one = await send(first, { name: 'ask_twice' })).error === undefined, 'the new limit');
+    const two = await send(first, { name: 'ask_twice', requestState: one!.result.requestState, inputResponses: answerOf(one!.result, 'a') });
+    const three = await send(first, { name: 'ask_twice', requestState: two.result.requestState, inputResponses: answerOf(two.result, 'b') });
+    expect(three.result.resultType).toBe('complete');
+    first.registry.change('acme', (view) => ({ ...view, limits: [] }));
+  });
+
+  it('ends with the edge that holds it: the outcome says so, and other edges don’t know its state', async () => {
+    const one = await send(second, { name: 'ask' });
+    await second.stop();
+    expect(entries()).toEqual(['intent', 'outcome cancelled']);
+    expect((await send(first, { name: 'ask', requestState: one.result.requestState, inputResponses: answerOf(one.result, 'Ada') })).error).toEqual(INVALID);
+  });
 });
+
+function answerOf(result: Result, value: string): Record<string, unknown> {
+  return Object.fromEntries(Object.keys(result.inputRequests).map((key) => [key, { action: 'accept', content: { name: value } }]));
+}
