@@ -2,7 +2,7 @@
 // `--short` for a choice of them, `--json FILE` for the results, `--client`, `--server`, `--feature TEXT` to look at some.
 // `--direct` leaves the gateway out, for pairs that speak the same wire: what fails there is the matrix's own fault.
 // Only a full run writes docs/compatibility.md, and only that file's words are what the product claims.
-import { writeFileSync } from 'node:fs';
+import { mkdirSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { parseArgs } from 'node:util';
 import { WORKSPACE } from '../../libs/testing/dist/index.js';
@@ -111,7 +111,10 @@ cells.sort((a, b) => order(a) - order(b));
 printTable(cells, clients, servers, features);
 if (options.json) writeFileSync(options.json, JSON.stringify(cells, null, 1));
 const full = !options.direct && !options.short && !options.client && !options.server && !options.feature;
-if (full) writeFileSync(path.join(WORKSPACE, 'docs/compatibility.md'), compatibilityPage(cells, clients, servers, features));
+if (full) {
+  mkdirSync(path.join(WORKSPACE, 'docs'), { recursive: true });
+  writeFileSync(path.join(WORKSPACE, 'docs/compatibility.md'), compatibilityPage(cells, clients, servers, features));
+}
 const failed = cells.filter(({ result }) => result === 'fails').length;
 console.log(`${Math.round((performance.now() - began) / 1_000)} s`);
 console.log(`${cells.length - failed} passed, ${failed} failed`);

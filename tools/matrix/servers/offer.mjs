@@ -47,11 +47,13 @@ export async function callTool(version, name, args, host) {
   }
 }
 
-/** Works a moment for each step: the SDK's client drops progress that arrives in one piece with the answer. */
+const pause = (milliseconds) => new Promise((resolve) => setTimeout(resolve, milliseconds));
+
+/** Works a moment for each step, and longer at the end: the SDK's client drops progress that arrives in one piece with the answer. */
 async function count(_, host) {
   for (let step = 1; step <= 4; step++) {
     await host.progress(step, 4, `step ${step}`);
-    await new Promise((resolve) => setTimeout(resolve, 25));
+    await pause(step < 4 ? 25 : 200);
   }
   return 'counted';
 }
