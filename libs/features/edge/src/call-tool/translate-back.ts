@@ -1,7 +1,7 @@
 import { isObject, META_SERVER_INFO, metaOf, toLegacyError, toLegacyResult, toModernError, toModernResult, type JsonObject, type RpcError } from '@mcpgw/core-mcp-wire';
 import type { Era, ServerView } from '@mcpgw/contracts';
 import type { Endpoint } from '../catalog/endpoint.js';
-import { shownSkill } from '../catalog/shown-definition.js';
+import { shownAppLink, shownSkill } from '../catalog/shown-definition.js';
 import { SERVER_INFO } from '../requests/server-info.js';
 import type { GovernedMethod, Wanted } from './wanted.js';
 
@@ -42,7 +42,7 @@ function namesFor(endpoint: Endpoint, server: ServerView): Names {
 function renameUris(method: GovernedMethod, result: JsonObject, names: Names): JsonObject {
   switch (method) {
     case 'tools/call':
-      return Array.isArray(result['content']) && (names.renames || result['content'].some(isEmbedded)) ? { ...result, content: result['content'].map((item: unknown) => renameContent(item, names)) } : result;
+      return renameCall(result, names);
     case 'prompts/get':
       return Array.isArray(result['messages']) && names.renames ? { ...result, messages: result['messages'].map((message: unknown) => (isObject(message) ? { ...message, content: renameContent(message['content'], names) } : message)) } : result;
     case 'resources/read':
@@ -56,6 +56,12 @@ function renameUris(method: GovernedMethod, result: JsonObject, names: Names): J
     default:
       return result;
   }
+}
+
+function renameCall(result: JsonObject, names: Names): JsonObject {
+  const linked = names.renames ? shownAppLink(result, names.shownUri) : result;
+  const { content } = linked;
+  return Array.isArray(content) && (names.renames || content.some(isEmbedded)) ? { ...linked, content: content.map((item: unknown) => renameContent(item, names)) } : linked;
 }
 
 function isEmbedded(content: unknown): boolean {

@@ -172,6 +172,16 @@ describe('extensions', () => {
       }
     });
 
+    it('are linked from results, and embedded in them, by the same URIs', async () => {
+      edge.runner.answer = () => ({ result: { content: [{ type: 'resource', resource: { ...APP, text: '<html>' } }], _meta: { kept: 1, ui: { resourceUri: APP.uri } } } });
+      const uri = 'ui://one+/weather/app.html';
+      expect(await resultOf('both', 'tools/call', { name: 'one__show' })).toMatchObject({
+        content: [{ resource: { uri, _meta: { ui: { csp: { connectDomains: ['https://api.example.com'] } } } } }],
+        _meta: { kept: 1, ui: { resourceUri: uri } },
+      });
+      expect(await resultOf('one', 'tools/call', { name: 'show' })).toMatchObject({ content: [{ resource: { uri: APP.uri } }], _meta: { ui: { resourceUri: APP.uri } } });
+    });
+
     it('keep their URIs on a transparent route', async () => {
       expect((await toolsOf('one'))[0]?._meta).toEqual({ ui: { resourceUri: APP.uri, visibility: ['model'] }, 'ui/resourceUri': APP.uri });
       expect((await resourcesOf('one'))[0]?.uri).toBe(APP.uri);

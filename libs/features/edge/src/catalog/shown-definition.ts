@@ -35,8 +35,8 @@ export function shownSkill(skill: JsonObject, shownUri: (uri: string) => string)
   };
 }
 
-/** MCP Apps: `_meta.ui.resourceUri`, and the flat key of older hosts. */
-function shownAppLink(tool: JsonObject, shownUri: (uri: string) => string): JsonObject {
+/** The link to an app from a tool or its result (MCP Apps): `_meta.ui.resourceUri`, and the flat key of older hosts. */
+export function shownAppLink(tool: JsonObject, shownUri: (uri: string) => string): JsonObject {
   const meta = tool['_meta'];
   if (!isObject(meta)) return tool;
   const { ui } = meta;
