@@ -44,8 +44,8 @@ export async function runServerLeg(name, line, { edges, key, references, baselin
   try {
     const route = line.route ?? line.fixture;
     const through = await runServer(`${proxy.url}/mcp/${route}`, SELECTIONS[line.selection], { onScenario: (scenario, ...rest) => onScenario?.(proxy, scenario, ...rest) });
-    const id = `${name}/${route}/${line.selection}`;
-    return { id, shows: line.shows, rows: compare(direct, through, baseline[id] ?? {}) };
+    const cell = `${route}/${line.selection}`;
+    return { id: `${name}/${cell}`, shows: line.shows, rows: compare(direct, through, baseline[cell] ?? {}) };
   } finally {
     proxy.close();
   }
