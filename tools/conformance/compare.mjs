@@ -13,6 +13,7 @@ export function compare(direct, through, excused = {}) {
   const used = new Set();
   const rows = Object.entries(direct).map(([scenario, checks]) => {
     const misses = [];
+    const excuses = [];
     const observed = through[scenario] ?? {};
     for (const id of new Set([...Object.keys(checks), ...Object.keys(observed)])) {
       const owed = counts(checks[id]) && FINE.has(checks[id].status);
@@ -20,9 +21,12 @@ export function compare(direct, through, excused = {}) {
       if (!broken && (!owed || FINE.has(observed[id]?.status))) continue;
       const excuse = [`${scenario}:${id}`, scenario].find((key) => Object.hasOwn(excused, key));
       if (excuse === undefined) misses.push({ check: id, direct: checks[id]?.status ?? 'absent', gateway: observed[id]?.status ?? 'absent', said: observed[id]?.said });
-      else used.add(excuse);
+      else {
+        used.add(excuse);
+        excuses.push(id);
+      }
     }
-    return { scenario, checks: tally(checks), gateway: tally(observed), misses };
+    return { scenario, checks: tally(checks), gateway: tally(observed), excuses, misses };
   });
   for (const key of Object.keys(excused)) if (!used.has(key)) rows.push({ scenario: key, checks: '', gateway: '', misses: [{ check: 'baseline', said: 'This entry of baseline.json is stale: nothing of it fails any more.' }] });
   return rows;

@@ -8,7 +8,9 @@ export function report(runs) {
     const failed = run.rows.filter((row) => row.misses.length > 0);
     met += run.rows.length - failed.length;
     missed += failed.length;
-    console.log(`\n${run.id}: ${run.shows}\n  ${run.rows.length - failed.length}/${run.rows.length} scenarios`);
+    const checks = run.rows.reduce((sum, row) => sum + Number((row.gateway || row.checks || '0').split('/')[0]), 0);
+    const excused = run.rows.flatMap((row) => row.excuses ?? []).length;
+    console.log(`\n${run.id}: ${run.shows}\n  ${run.rows.length - failed.length}/${run.rows.length} scenarios, ${checks} checks passed${excused > 0 ? `, ${excused} excused by baseline.json` : ''}`);
     const lines = failed.map((row) => [row.scenario, row.checks, row.gateway, 'missed']);
     const widths = COLUMNS.map((title, index) => Math.max(title.length, ...lines.map((line) => line[index].length)));
     const print = (line) => console.log(`  ${line.map((cell, index) => cell.padEnd(widths[index])).join('  ')}`);

@@ -28,7 +28,7 @@ async function judgeReference(selection) {
   const direct = await references.of(selection);
   const wrong = faults(direct);
   const rows = Object.entries(direct).map(([scenario, checks]) => ({ scenario, checks: tally(checks), gateway: '', misses: wrong.filter((fault) => fault.scenario === scenario) }));
-  runs.push({ id: `direct/${selection}`, shows: `the fixture itself: ${Object.values(direct).reduce((sum, checks) => sum + Number(tally(checks).split('/')[0]), 0)} checks passed`, rows });
+  runs.push({ id: `direct/${selection}`, shows: 'the fixture itself', rows });
 }
 
 async function serverLegs(names) {
