@@ -1,5 +1,5 @@
 import { ASK_METHODS, type AskMethod } from '@mcpgw/contracts';
-import { isObject, type JsonObject } from './json-rpc.js';
+import { isObject, type JsonObject, type RpcError } from './json-rpc.js';
 import { metaOf } from './envelope.js';
 
 /** Methods whose result may ask for more input instead (MCP 2026-07-28, basic/patterns/mrtr). */
@@ -72,6 +72,22 @@ export function askForLegacy({ method, params }: Ask, elicitationId: string): Js
 export function askInTheNameOf(server: string, { method, params }: Ask): Ask {
   const { message } = params;
   return method === 'elicitation/create' && typeof message === 'string' ? { method, params: { ...params, message: `${server}: ${message}` } } : { method, params };
+}
+
+/** The error of 2025-11-25 that sends the user to URLs before the same request is made again; must not be sent since. */
+const URL_ELICITATION_REQUIRED = -32042;
+
+/** What such an error asks for, under the server's own ids; `undefined` for any other error. */
+export function urlElicitationsOf({ code, data }: RpcError): ReadonlyMap<string, Ask> | undefined {
+  const elicitations = code === URL_ELICITATION_REQUIRED && isObject(data) ? data['elicitations'] : undefined;
+  if (!Array.isArray(elicitations)) return undefined;
+  const asks = new Map<string, Ask>();
+  for (const params of elicitations.slice(0, MAX_ASKS) as unknown[]) {
+    if (!isObject(params) || params['mode'] !== 'url' || typeof params['url'] !== 'string') continue;
+    const { elicitationId: id } = params;
+    asks.set(typeof id === 'string' && id.length <= MAX_ASK_KEY_CHARACTERS ? id : `ask-${asks.size + 1}`, { method: 'elicitation/create', params });
+  }
+  return asks.size === 0 ? undefined : asks;
 }
 
 /** What a client's answer that is an error means in an era that has only results: it declined to say. */

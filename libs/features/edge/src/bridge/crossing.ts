@@ -30,7 +30,7 @@ export class Crossing {
     const { server } = wanted.destination;
     try {
       const client = upstreamClientOf(admitted, server, exchange.readsEvents);
-      if (admitted.era === 'modern' && client && server.definition?.era !== 'modern' && canBeAsked(client.capabilities) && mayAskForInput(method)) return await this.flows.begin(trip, client);
+      if (admitted.era === 'modern' && client && server.definition?.era !== 'modern' && canBeAsked(client.capabilities) && mayAskForInput(method)) return await this.flows.begin(trip, client, (reply) => this.results.ofLegacy(trip, reply, client));
       return this.ending.end(trip, await this.reply(trip, client));
     } catch (thrown) {
       return this.ending.end(trip, { thrown });
@@ -41,6 +41,6 @@ export class Crossing {
     const isModern = trip.wanted.destination.server.definition?.era === 'modern';
     if (trip.admitted.era === 'legacy') return isModern ? this.legacy.toModern(trip, client) : this.legacy.toLegacy(trip, client);
     const reply = client ? this.invoker.invoke(trip, { client }) : this.invoker.invoke(trip);
-    return isModern ? reply.then((said) => this.results.reply(trip, said, client)) : reply;
+    return reply.then((said) => (isModern ? this.results.reply(trip, said, client) : this.results.ofLegacy(trip, said, client)));
   }
 }

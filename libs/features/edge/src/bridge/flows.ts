@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { Inject, Injectable } from '@nestjs/common';
-import type { UpstreamClient } from '@mcpgw/contracts';
+import type { UpstreamClient, UpstreamReply } from '@mcpgw/contracts';
 import { META_SERVER_INFO, progressTokenOf, type JsonObject, type RequestId } from '@mcpgw/core-mcp-wire';
 import { CLOCK, HEALTH, type Clock, type Health } from '@mcpgw/platform-runtime';
 import { Ending, type Arrival } from '../call-tool/ending.js';
@@ -50,14 +50,14 @@ export class Flows implements FlowKeeper {
     this.table.clear();
   }
 
-  /** The first request of a call during which its client may be asked. */
-  async begin(trip: Trip, client: UpstreamClient): Promise<Answer> {
+  /** The first request of a call during which its client may be asked. `translate` makes of the server's reply what the client may see. */
+  async begin(trip: Trip, client: UpstreamClient, translate: (reply: UpstreamReply) => UpstreamReply): Promise<Answer> {
     const call = this.invoker.begin(trip);
     const flow = new Flow(trip, client.capabilities, call, this);
     const waiter = waiterOf(trip);
     const end = settled(flow, waiter);
     trip.exchange.whenGone(() => flow.leave(waiter.relay));
-    void this.run(flow, call, client);
+    void this.run(flow, call, client, translate);
     const ended = await end;
     const answer = this.rendered(flow, trip.id, ended);
     return 'asks' in ended ? this.ending.round(trip, answer) : answer;
@@ -93,8 +93,11 @@ export class Flows implements FlowKeeper {
     else this.table.remove(flow);
   }
 
-  private async run(flow: Flow, call: RunningCall, client: UpstreamClient): Promise<void> {
-    const arrival = await this.invoker.send(flow.trip, call.signal, { client, onAsk: flow.onAsk, onEvent: flow.onEvent }).catch((thrown: unknown) => ({ thrown }));
+  private async run(flow: Flow, call: RunningCall, client: UpstreamClient, translate: (reply: UpstreamReply) => UpstreamReply): Promise<void> {
+    const arrival = await this.invoker
+      .send(flow.trip, call.signal, { client, onAsk: flow.onAsk, onEvent: flow.onEvent })
+      .then(translate)
+      .catch((thrown: unknown) => ({ thrown }));
     call.end();
     flow.end(arrival);
   }

@@ -1,6 +1,6 @@
 import { Injectable } from '@nestjs/common';
 import { GatewayError, type UpstreamClient, type UpstreamReply } from '@mcpgw/contracts';
-import { carriedCapabilities, declaresTasks, isObject, mayAskForInput, MISSING_CLIENT_CAPABILITY, NO_CAPABILITIES, readInputRequired, readTaskId, resultTypeOf, type Ask, type JsonObject, type RpcError } from '@mcpgw/core-mcp-wire';
+import { askForModern, carriedCapabilities, declaresTasks, isObject, mayAskForInput, MISSING_CLIENT_CAPABILITY, NO_CAPABILITIES, readInputRequired, readTaskId, resultTypeOf, urlElicitationsOf, type Ask, type JsonObject, type RpcError } from '@mcpgw/core-mcp-wire';
 import type { Trip } from '../call-tool/trip.js';
 import { bindingOf, RequestStates } from './request-states.js';
 import { isAskable, shownAsk } from './shown-ask.js';
@@ -34,6 +34,18 @@ export class ModernResults {
     }
   }
 
+  /** A legacy server's reply: "visit this URL first" was an error up to 2025-11-25 and is a question since. */
+  ofLegacy(setting: Setting, reply: UpstreamReply, client: UpstreamClient | undefined): UpstreamReply {
+    const asks = 'error' in reply ? urlElicitationsOf(reply.error) : undefined;
+    if (!asks || !mayAskForInput(setting.method)) return reply;
+    const capabilities = client?.capabilities ?? NO_CAPABILITIES;
+    if (![...asks.values()].every((ask) => isAskable(capabilities, ask))) return unvisited(setting, asks);
+    const inputRequests = Object.fromEntries([...asks].map(([key, ask]) => [key, askForModern(shownAsk(setting, ask))]));
+    // Once the user has been there, the same call is made again: there is nothing of it to go on with.
+    const requestState = this.states.ofUpstream(bindingOf(setting.admitted.subject, setting.method, setting.wanted), undefined);
+    return { result: { resultType: 'input_required', inputRequests, requestState } };
+  }
+
   private inputRequired(setting: Setting, result: JsonObject, capabilities: JsonObject): Record<string, unknown> {
     const { admitted, method, wanted } = setting;
     const read = readInputRequired(result);
@@ -48,6 +60,7 @@ export class ModernResults {
 
   private created(setting: Setting, result: JsonObject, capabilities: JsonObject | undefined): Record<string, unknown> {
     const { admitted, wanted } = setting;
+    if (setting.method !== 'tools/call') throw broken(setting, 'only a call of a tool can become a task');
     if (!declaresTasks(capabilities)) throw broken(setting, 'it made a task for a client that has not declared that it knows tasks');
     const taskId = readTaskId(result['taskId']);
     const shown = taskId === undefined ? undefined : this.tasks.shown({ server: wanted.destination.server.config.name, taskId, tool: wanted.destination.target }, admitted.subject);
@@ -66,6 +79,13 @@ export function inputRequestsOf(setting: Pick<Trip, 'admitted' | 'wanted'>, asks
       return [key, Object.keys(params).length === 0 ? { method } : { method, params }];
     }),
   );
+}
+
+/** For a client that can't be sent anywhere: its user may still go there by hand. */
+function unvisited({ method, wanted }: Setting, asks: ReadonlyMap<string, Ask>): UpstreamReply {
+  const urls = [...asks.values()].map(({ params }) => String(params['url'])).join(' ');
+  const message = `The server "${wanted.destination.server.config.name}" needs its user to visit this first: ${urls}`;
+  return method === 'tools/call' ? { result: { content: [{ type: 'text', text: message }], isError: true } } : { error: { code: -32603, message } };
 }
 
 export function broken({ wanted }: Pick<Trip, 'wanted'>, why: string): GatewayError {

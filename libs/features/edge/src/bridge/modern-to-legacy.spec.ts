@@ -144,6 +144,17 @@ describe('a modern client and a legacy server that asks', () => {
     expect((await send(first, { name: 'ask', requestState: waiting.result.requestState, inputResponses: { 'ask-1': name('Ada') } })).result.resultType).toBe('complete');
   });
 
+  it('turns the demand to visit a URL first into a question, after which the call is made again', async () => {
+    const capabilities = { elicitation: { url: {} } };
+    const one = await send(first, { name: 'visit' }, { capabilities });
+    expect(one.result).toMatchObject({ resultType: 'input_required', inputRequests: { 'log-in': { method: 'elicitation/create', params: { mode: 'url', message: 'Log in', url: 'https://example.com/login' } } } });
+    const again = { name: 'visit', requestState: one.result.requestState, inputResponses: { 'log-in': { action: 'accept' } } };
+    expect((await send(first, { name: 'visit' }, { capabilities: {} })).result).toMatchObject({ isError: true, content: [{ text: expect.stringContaining('https://example.com/login') }] });
+    legacy.visited = true;
+    expect((await send(second, again, { capabilities })).result).toMatchObject({ resultType: 'complete', content: [{ text: 'been there' }] });
+    expect((await send(second, again, { key: edges.other.key, capabilities })).error).toEqual(INVALID);
+  });
+
   it('counts a call against its limits once, however many rounds it takes', async () => {
     const limit = limitConfig.parse({ organization: 'acme', name: 'few', tool: 'old/ask_twice', calls: 1, per: 'day' });
     first.registry.change('acme', (view) => ({ ...view, limits: [limit] }));

@@ -4,7 +4,7 @@ import { isObject, mayAskForInput, type JsonObject } from '@mcpgw/core-mcp-wire'
 import { canonicalize } from '@mcpgw/core-transparency-log';
 import { CLOCK, KEY_FILES, type Clock, type KeyFiles } from '@mcpgw/platform-runtime';
 import type { Admitted } from '../call-tool/door.js';
-import type { GovernedMethod, Wanted } from '../call-tool/wanted.js';
+import { isGoverned, type GovernedMethod, type Wanted } from '../call-tool/wanted.js';
 import { Seal } from './seal.js';
 
 /** A legacy server's call that waits for answers: in which instance, and for the answers of which round. */
@@ -55,6 +55,8 @@ export class RequestStates {
   enter(admitted: Admitted, method: GovernedMethod, wanted: Wanted): Entering {
     const { params, destination } = wanted;
     if (!('requestState' in params) && !('inputResponses' in params)) return { kind: 'first', wanted };
+    // What a method of an extension means by these names is its own affair.
+    if (!isGoverned(method)) return { kind: 'first', wanted };
     const { requestState, inputResponses, ...rest } = params;
     if (admitted.era === 'legacy' || !mayAskForInput(method)) return { kind: 'first', wanted: { ...wanted, params: rest } };
     const isModern = destination.server.definition?.era === 'modern';

@@ -1,6 +1,5 @@
 import { Injectable } from '@nestjs/common';
-import type { UpstreamReply } from '@mcpgw/contracts';
-import { carriedCapabilities, declaresTasks, isObject, MISSING_CLIENT_CAPABILITY, NO_CAPABILITIES, quote, readInputRequired, TASKS_EXTENSION, type JsonObject, type RequestMessage } from '@mcpgw/core-mcp-wire';
+import { carriedCapabilities, declaresTasks, MISSING_CLIENT_CAPABILITY, NO_CAPABILITIES, quote, TASKS_EXTENSION, type JsonObject, type RequestMessage } from '@mcpgw/core-mcp-wire';
 import type { CallRecord } from '../call-tool/call-record.js';
 import type { Admitted } from '../call-tool/door.js';
 import { Ending } from '../call-tool/ending.js';
@@ -9,12 +8,12 @@ import { Journal } from '../call-tool/journal.js';
 import { Judge } from '../call-tool/judge.js';
 import { refuseByProtocol, type Refusal } from '../call-tool/refusal.js';
 import { requestKey } from '../call-tool/running-calls.js';
-import { resultFor } from '../call-tool/translate-back.js';
 import type { Trip } from '../call-tool/trip.js';
 import type { ExtensionMethod, Wanted } from '../call-tool/wanted.js';
 import type { Answer } from '../http/answer.js';
 import type { Exchange } from '../http/exchange.js';
-import { broken, inputRequestsOf, ModernResults } from './modern-results.js';
+import { ModernResults } from './modern-results.js';
+import { shownTask } from './shown-task.js';
 import { upstreamClientOf } from './upstream-client.js';
 
 const NO_ARGUMENTS: JsonObject = {};
@@ -50,7 +49,7 @@ export class TaskCalls {
     const client = upstreamClientOf(admitted, wanted.destination.server, exchange.readsEvents);
     const arrival = await this.invoker
       .invoke(trip, client && { client })
-      .then((reply) => this.shown(trip, reply, params['taskId'] as string, client?.capabilities ?? NO_CAPABILITIES))
+      .then((reply) => ('error' in reply ? reply : { result: shownTask(trip, reply.result, params['taskId'] as string, client?.capabilities ?? NO_CAPABILITIES) }))
       .catch((thrown: unknown) => ({ thrown }));
     return this.ending.end(trip, arrival);
   }
@@ -60,27 +59,6 @@ export class TaskCalls {
     const server = handle && endpoint.servers.find(({ config, definition }) => config.name === handle.server && definition?.era === 'modern');
     return server && { action: 'tools/call', destination: { server, target: handle.tool, offer: undefined }, arguments: NO_ARGUMENTS, params: { ...params, taskId: handle.taskId } };
   }
-
-  /** The task under the id and with the names that its client knows. */
-  private shown(trip: Trip, reply: UpstreamReply, taskId: string, capabilities: JsonObject): UpstreamReply {
-    if ('error' in reply) return reply;
-    const { result } = reply;
-    const task: Record<string, unknown> = { ...result };
-    if ('taskId' in result) task['taskId'] = taskId;
-    if (isObject(result['inputRequests'])) {
-      const read = readInputRequired({ inputRequests: result['inputRequests'] });
-      if (typeof read === 'string') throw broken(trip, read);
-      task['inputRequests'] = inputRequestsOf(trip, read.asks, capabilities);
-    }
-    if (isObject(result['result'])) task['result'] = renamed(trip, result['result']);
-    return { result: task };
-  }
-}
-
-/** The result of the tool inside the task: only the names in it are ours to change. */
-function renamed({ admitted, wanted }: Trip, result: JsonObject): JsonObject {
-  if (result['content'] === undefined) return result;
-  return { ...result, content: resultFor('modern', 'tools/call', admitted.endpoint, wanted, result)['content'] };
 }
 
 function unknownTask(id: RequestMessage['id']): Refusal {

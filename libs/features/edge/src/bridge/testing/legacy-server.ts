@@ -4,7 +4,7 @@ import { createServer, type IncomingMessage, type Server as HttpServer } from 'n
 import type { AddressInfo } from 'node:net';
 import { Server } from '@modelcontextprotocol/sdk/server/index.js';
 import { StreamableHTTPServerTransport } from '@modelcontextprotocol/sdk/server/streamableHttp.js';
-import { CallToolRequestSchema, GetPromptRequestSchema, type CallToolResult, type ClientCapabilities } from '@modelcontextprotocol/sdk/types.js';
+import { CallToolRequestSchema, GetPromptRequestSchema, UrlElicitationRequiredError, type CallToolResult, type ClientCapabilities } from '@modelcontextprotocol/sdk/types.js';
 
 const FORM = { type: 'object' as const, properties: { name: { type: 'string' as const } }, required: ['name'] };
 
@@ -16,6 +16,8 @@ export class LegacyServer {
   readonly cancelled: string[] = [];
   /** Calls that run at present. */
   readonly running = new Set<string>();
+  /** Whether the user has been where `visit` sends them. */
+  visited = false;
   private readonly transports = new Map<string, StreamableHTTPServerTransport>();
   private readonly http: HttpServer = createServer((request, response) => {
     void this.serve(request).then(async ({ transport, body }) => (transport ? transport.handleRequest(request, response, body) : response.writeHead(404).end()));
@@ -96,6 +98,9 @@ export class LegacyServer {
         const failure = await server.request({ method: 'sampling/createMessage', params: { messages: [], maxTokens: 1 } }, { parse: (value: unknown) => value } as never, { relatedRequestId }).catch((error: Error) => error.message);
         return text({ failure });
       }
+      case 'visit':
+        if (this.visited) return text('been there');
+        throw new UrlElicitationRequiredError([{ mode: 'url', message: 'Log in', url: 'https://example.com/login', elicitationId: 'log-in' }]);
       case 'hang':
         await new Promise((resolve) => signal.addEventListener('abort', resolve));
         return text('aborted');
