@@ -43,6 +43,8 @@ export interface UpstreamCall {
    * `withdrawn` aborts when the server takes the question back (`notifications/cancelled` with the ask's id).
    */
   readonly onAsk?: (method: AskMethod, params: Record<string, unknown>, withdrawn?: AbortSignal) => Promise<UpstreamReply>;
+  /** The server has closed its stream and has its client come back for the answer (SEP-1699): ours may be told to do the same. */
+  readonly onPause?: () => void;
   /** Progress and log notifications of this call, tokens already those of the params. */
   readonly onEvent?: (method: string, params: Record<string, unknown>) => void;
 }

@@ -71,6 +71,7 @@ export class Invoker {
           ...(client ? { client } : {}),
           ...(onAsk ? { onAsk } : {}),
           ...(listener ? { onEvent: listener } : {}),
+          ...(exchange.mayPause ? { onPause: () => exchange.pause() } : {}),
         },
         signal,
       );

@@ -10,6 +10,7 @@ export class Exchange {
   readonly body: Buffer;
   readonly route: string | undefined;
   readonly address: string | undefined;
+  private canResume = false;
   private release: (() => void) | undefined;
 
   constructor(
@@ -50,7 +51,8 @@ export class Exchange {
     const left = this.onSession?.(id);
     this.release = left ? () => (release(), left()) : release;
     // Older clients take the event without data, with which such a stream begins, for a fault.
-    if (protocolVersion >= FIRST_PRIMED_VERSION) this.outlet.resumeIn(id);
+    this.canResume = protocolVersion >= FIRST_PRIMED_VERSION && this.outlet.readsEvents;
+    if (this.canResume) this.outlet.resumeIn(id);
   }
 
   /** A notification ahead of the answer; dropped for a client that reads no event streams. */
@@ -71,6 +73,10 @@ export class Exchange {
   /** From now on the answer may take long: after a while the connection is kept alive by a stream of comments. */
   expectDelay(): void {
     this.outlet.expectDelay();
+  }
+
+  get mayPause(): boolean {
+    return this.canResume;
   }
 
   /** Has a client that can come back wait for the answer without a connection (SEP-1699). Nothing happens to any other. */

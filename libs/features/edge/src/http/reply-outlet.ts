@@ -4,6 +4,9 @@ import { EventStream } from './event-stream.js';
 import type { Outlet, StreamOpener } from './outlet.js';
 import type { ResumableStream } from './resumable-stream.js';
 
+/** An answer that takes longer becomes a stream that can be resumed, for clients that know how to. */
+const RESUMABLE_AFTER_MS = 1_000;
+
 /**
  * The answer of a POST on its own connection: plain JSON unless something has to be said before it; then, for a client that
  * reads event streams, it becomes one, with the answer as its last event.
@@ -50,9 +53,11 @@ export class ReplyOutlet implements Outlet {
 
   expectDelay(): void {
     if (!this.readsEvents) return;
+    // Once it is a stream, a client that may come back loses nothing with its connection: that begins sooner than comments are needed.
+    const patienceMs = this.session === undefined ? this.keepAliveMs : Math.min(this.keepAliveMs, RESUMABLE_AFTER_MS);
     this.patience = setTimeout(() => {
       if (!this.gone) this.begin();
-    }, this.keepAliveMs);
+    }, patienceMs);
     this.patience.unref();
   }
 

@@ -15,6 +15,7 @@ export interface HttpCall {
   readonly client?: UpstreamClient | undefined;
   readonly onAsk?: UpstreamCall['onAsk'] | undefined;
   readonly onEvent?: UpstreamCall['onEvent'] | undefined;
+  readonly onPause?: UpstreamCall['onPause'] | undefined;
 }
 
 export interface ChannelOptions {

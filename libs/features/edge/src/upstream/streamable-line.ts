@@ -89,6 +89,7 @@ export class StreamableLine implements LegacyLine {
       const exchange = channel.post(session.headers, JSON.stringify(outgoingRequest(id, call.method, params)), onEvent, call.onAsk !== undefined);
       deadline.onStop(() => exchange.abort());
       let answer = await exchange.answer;
+      if (answer.kind === 'stream-end' && isResumable(answer, exchange)) call.onPause?.();
       if (isResumable(answer, exchange)) answer = await resume(exchange, answer, deadline, (lastEventId) => this.#resumed(session, lastEventId, running));
       if (answer.kind === 'aborted') {
         if (answer.sent) this.#cancel(id, session, deadline.reason);
