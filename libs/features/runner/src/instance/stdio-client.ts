@@ -5,6 +5,7 @@ import type { Clock } from '@mcpgw/platform-runtime';
 import type { Redact } from '../secrets/redactor.js';
 import { Asks, type AskableCall, type OnAsk } from './asks.js';
 import { CallTimer } from './call-timer.js';
+import { isTooDeep, MAX_DEPTH } from './depth.js';
 import { FloodGate } from './flood-gate.js';
 
 export interface RequestOptions {
@@ -152,44 +153,32 @@ export class StdioClient {
   private read(chunk: Buffer): void {
     if (this.lost) return;
     for (const line of this.lines.push(chunk)) {
-      this.takeSafely(line);
+      this.take(line);
       if (this.lost) return;
     }
     if (this.lines.overflowed) this.options.onViolation(`sent a line of more than ${this.options.maxLineBytes} bytes`);
   }
 
-  /** What nests too deeply to be walked through ends here, as a line that is no message: it must not end the runner. */
-  private takeSafely(line: string): void {
-    try {
-      this.take(line);
-    } catch (error) {
-      if (!(error instanceof RangeError)) throw error;
-      this.garbageLines += 1;
-    }
-  }
-
   private take(line: string): void {
-    const message = readMessage(parse(line));
+    const value = parse(line);
+    const message = readMessage(value);
+    // Each level costs two characters at least.
+    const tooDeep = line.length > 2 * MAX_DEPTH && isTooDeep(value);
     if (message.kind === 'response') {
       const settled = this.pending.settle(message);
       // A late answer to a call that was given up counts as unasked.
-      if (settled) return this.settle(settled.context, settled.reply);
+      if (settled) return tooDeep ? settled.context.reject(this.tooDeep()) : settled.context.resolve(this.options.redact(settled.reply));
       if (this.endStream(message.id, message.reply as UpstreamReply)) return;
     }
     if (this.flood.isFlood(line.length, this.nowMs())) return this.options.onViolation('floods its output with messages that nobody asked for');
-    if (message.kind === 'notification') this.notified(message);
+    if (tooDeep) this.garbageLines += 1;
+    else if (message.kind === 'notification') this.notified(message);
     else if (message.kind === 'request') this.answer(message);
     else if (message.kind !== 'response') this.garbageLines += 1;
   }
 
-  private settle(waiting: Waiting, reply: UpstreamReply): void {
-    let redacted: UpstreamReply;
-    try {
-      redacted = this.options.redact(reply);
-    } catch {
-      return waiting.reject(new GatewayError('upstream_lost', `The server "${this.options.server}" answered with values nested too deeply to be read. The call may have taken effect.`));
-    }
-    waiting.resolve(redacted);
+  private tooDeep(): GatewayError {
+    return new GatewayError('upstream_lost', `The server "${this.options.server}" gave an answer that nests more than ${MAX_DEPTH} levels deep, which is not read. The call may have taken effect.`);
   }
 
   private endStream(id: unknown, reply: UpstreamReply | undefined): boolean {
