@@ -11,6 +11,7 @@ import { LegacyClients } from './bridge/legacy-clients.js';
 import { ModernResults } from './bridge/modern-results.js';
 import { Pushes } from './bridge/pushes.js';
 import { RequestStates } from './bridge/request-states.js';
+import { ServerTaskNews } from './bridge/server-task-news.js';
 import { TaskCalls } from './bridge/task-calls.js';
 import { TaskIds } from './bridge/task-ids.js';
 import { TaskWaits } from './bridge/task-waits.js';
@@ -48,7 +49,6 @@ import { Sessions } from './session/sessions.js';
 import { SseClients } from './session/sse-clients.js';
 import { StreamStore } from './session/stream-store.js';
 import { TakenStreams } from './session/taken-streams.js';
-import { NO_TASK_NEWS } from './session/task-news.js';
 import { WatchedResources } from './session/watched-resources.js';
 import { Spool } from './spool/spool.js';
 import { EdgeController } from './status/edge.controller.js';
@@ -125,7 +125,7 @@ const BRIDGE: Provider[] = [RequestStates, TaskIds, Ending, Pushes, Flows, FlowR
 /** What stays open: sessions, streams and subscriptions. */
 const standing: Provider[] = [
   { provide: RESOURCE_WATCH, inject: [Catalog, HTTP_SERVERS, RunnerWatch], useFactory: (catalog: Catalog, http: HttpServers, stdio: RunnerWatch) => new ResourceWatches(catalog, http, stdio) },
-  { provide: TASK_NEWS, useValue: NO_TASK_NEWS },
+  { provide: TASK_NEWS, useClass: ServerTaskNews },
   Cancellations,
   WatchedResources,
   StreamStore,

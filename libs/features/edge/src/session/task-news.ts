@@ -9,6 +9,3 @@ export interface TaskNewsPort {
    */
   watch(admitted: Admitted, taskIds: readonly string[], tell: (params: JsonObject) => void): { readonly honoured: readonly string[]; stop(): void };
 }
-
-/** Until somebody knows of tasks: none is watched. */
-export const NO_TASK_NEWS: TaskNewsPort = { watch: () => ({ honoured: [], stop: () => undefined }) };

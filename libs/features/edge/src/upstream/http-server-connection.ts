@@ -5,6 +5,7 @@ import { HttpChannel, type ChannelOptions, type HttpCall } from './http-channel.
 import type { ServerNews } from './inbox.js';
 import type { LegacyLine, LegacyLineOptions, Line } from './line.js';
 import { ModernLine } from './modern-line.js';
+import type { TaskListeners } from './modern-listen.js';
 import { ScopedLines } from './scoped-lines.js';
 import { SseLine } from './sse-line.js';
 import { StreamableLine } from './streamable-line.js';
@@ -36,6 +37,7 @@ export class HttpServerConnection {
   #onIdle: (() => void) | undefined;
   #eraHintMs = -ERA_HINT_MS;
   #watched: ReadonlySet<string> = new Set();
+  #tasks: TaskListeners = new Map();
   lastUsedMs = performance.now();
 
   constructor(options: ConnectionOptions) {
@@ -60,9 +62,9 @@ export class HttpServerConnection {
     return this.#channel.culprit;
   }
 
-  /** Resources are watched: not to be closed for idleness. */
+  /** Resources or tasks are watched: not to be closed for idleness. */
   get isWatching(): boolean {
-    return this.#watched.size > 0;
+    return this.#watched.size > 0 || this.#tasks.size > 0;
   }
 
   get pending(): number {
@@ -103,9 +105,16 @@ export class HttpServerConnection {
 
   /** Has the server tell of these resources, and of no others. Give the same set while nothing changed. */
   watch(uris: ReadonlySet<string>): void {
-    if (this.#closed || uris === this.#watched || (uris.size === 0 && !this.isWatching)) return;
+    if (this.#closed || uris === this.#watched || (uris.size === 0 && this.#watched.size === 0)) return;
     this.#watched = uris;
     this.#line.watch(uris);
+  }
+
+  /** Has a modern server tell of these tasks, and of no others. Give the same map while nothing changed. */
+  watchTasks(tasks: TaskListeners): void {
+    if (this.#modern === undefined || this.#closed || tasks === this.#tasks || (tasks.size === 0 && this.#tasks.size === 0)) return;
+    this.#tasks = tasks;
+    this.#modern.watchTasks(tasks);
   }
 
   /** Ends the sessions of callers that have been away for long. */

@@ -5,6 +5,7 @@ import type { UpstreamCall, UpstreamPort } from '../ports.js';
 import { ConnectionPools } from './connection-pools.js';
 import { HttpServerConnection } from './http-server-connection.js';
 import { DEFAULT_HTTP_UPSTREAM_LIMITS, targetDigest, type HttpTarget, type HttpUpstreamLimits } from './http-target.js';
+import type { TaskListeners } from './modern-listen.js';
 import { UpstreamRefusal } from './upstream-faults.js';
 
 export interface HttpUpstreamsOptions {
@@ -91,11 +92,20 @@ export class HttpUpstreams implements UpstreamPort {
 
   /** Has the server tell of these resources, and of no others, from wherever it is now. Throws when it can't be called at all. */
   watch(organization: OrganizationName, server: ServerName, uris: ReadonlySet<string>): void {
+    this.#watch(organization, server, uris, (connection, watched) => connection.watch(watched), new Set());
+  }
+
+  /** The same for tasks of a modern server; each hears of its own (tasks extension, `notifications/tasks`). */
+  watchTasks(organization: OrganizationName, server: ServerName, tasks: TaskListeners): void {
+    this.#watch(organization, server, tasks, (connection, watched) => connection.watchTasks(watched), new Map());
+  }
+
+  #watch<T extends { readonly size: number }>(organization: OrganizationName, server: ServerName, watched: T, tell: (connection: HttpServerConnection, watched: T) => void, nothing: T): void {
     const target = this.#options.resolve(organization, server, 0);
-    const held = target === undefined || this.#closed ? undefined : this.#hold(organization, server, target, uris.size > 0);
+    const held = target === undefined || this.#closed ? undefined : this.#hold(organization, server, target, watched.size > 0);
     // Where the server was before, nothing needs to be heard any more.
-    for (const other of this.#held.values()) if (other.organization === organization && other.server === server && other !== held) other.connection.watch(new Set());
-    held?.connection.watch(uris);
+    for (const other of this.#held.values()) if (other.organization === organization && other.server === server && other !== held) tell(other.connection, nothing);
+    if (held !== undefined) tell(held.connection, watched);
   }
 
   /** Closes the connections of servers that are gone, once their calls are answered. Call it when the configuration changed. */

@@ -83,7 +83,7 @@ describe('Listening to a modern server', () => {
     await until(() => news.lists === 1, 'the change');
     const listen = server.received.find(({ rpc }) => rpc.method === 'subscriptions/listen');
     expect(listen?.rpc.params?.['notifications']).toEqual({ toolsListChanged: true, resourcesListChanged: true });
-    expect(listen?.rpc.params?.['_meta']).toMatchObject({ [`${KEY}protocolVersion`]: '2026-07-28', [`${KEY}clientCapabilities`]: {} });
+    expect(listen?.rpc.params?.['_meta']).toMatchObject({ [`${KEY}protocolVersion`]: '2026-07-28', [`${KEY}clientCapabilities`]: { extensions: { [`${KEY}tasks`]: {} } } });
     expect(listen?.headers).toMatchObject({ 'mcp-method': 'subscriptions/listen', 'mcp-protocol-version': '2026-07-28' });
   });
 
@@ -113,6 +113,24 @@ describe('Listening to a modern server', () => {
     made.watch(organization, name, watched());
     await until(() => closed.length === 2);
     expect(news.uris).toEqual(['a://1', 'a://2']);
+  });
+
+  it('brings news of a task to who watches it, and to nobody else', async () => {
+    const streams = new Map<string, ReturnType<typeof eventStream>>();
+    const server = await bench.stub(answer, { 'subscriptions/listen': (rpc, response) => streams.set(JSON.stringify(((rpc.params ?? {})['notifications'] as { taskIds?: unknown }).taskIds), eventStream(response)) });
+    const made = bench.upstreams(server.url, modern());
+    const news: unknown[] = [];
+    const tasks = new Map(['a', 'b'].map((id) => [id, (task: object) => void news.push([id, task])]));
+    made.watchTasks(call().organization, call().server, tasks);
+    await until(() => streams.has('["a","b"]'));
+    for (const taskId of ['b', 'c', 7]) streams.get('["a","b"]')?.({ method: 'notifications/tasks', params: { taskId, status: 'working' } });
+    streams.get('["a","b"]')?.({ method: 'notifications/tasks', params: { taskId: 'a', status: 'completed' } });
+    await until(() => news.length === 2);
+    expect(news).toEqual([
+      ['b', { taskId: 'b', status: 'working' }],
+      ['a', { taskId: 'a', status: 'completed' }],
+    ]);
+    expect(server.received[0]?.rpc.params?.['_meta']).toMatchObject({ [`${KEY}clientCapabilities`]: { extensions: { [`${KEY}tasks`]: {} } } });
   });
 
   it.each<[string, (send: ReturnType<typeof eventStream>, id: unknown, response: Parameters<Handler>[1]) => void]>([

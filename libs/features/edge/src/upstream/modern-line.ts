@@ -1,12 +1,12 @@
 import type { ToolDefinition, UpstreamReply } from '@mcpgw/contracts';
-import { encodeHeaderValue, HEADER_MISMATCH, isObject, LATEST_MODERN_VERSION, nameHeaderSource, outgoingRequest, paramsForModern, type JsonObject } from '@mcpgw/core-mcp-wire';
+import { encodeHeaderValue, HEADER_MISMATCH, isObject, LATEST_MODERN_VERSION, nameHeaderSource, NO_CAPABILITIES, outgoingRequest, paramsForModern, withTasks, type JsonObject } from '@mcpgw/core-mcp-wire';
 import { ArgumentHeaders } from './argument-headers.js';
 import type { CallDeadline } from './call-deadline.js';
 import type { HttpCall, HttpChannel } from './http-channel.js';
 import { callEvent, type ServerNews } from './inbox.js';
 import type { Line } from './line.js';
 import { isListChange, offeredListChanges } from './list-changes.js';
-import { listenBody, ModernListen } from './modern-listen.js';
+import { listenBody, ModernListen, type TaskListeners } from './modern-listen.js';
 import { readReply } from './reply.js';
 import { stopped } from './upstream-faults.js';
 
@@ -19,7 +19,8 @@ export interface ModernLineOptions {
   readonly listen: boolean;
 }
 
-const NO_CAPABILITIES: JsonObject = {};
+/** A server tells of tasks only whoever knows of them. */
+const LISTEN_CAPABILITIES = withTasks(NO_CAPABILITIES);
 /** Pages of tools/list read for one tool whose headers the server calls wrong. */
 const MAX_PAGES = 20;
 
@@ -39,7 +40,7 @@ export class ModernLine implements Line {
     const lists = offeredListChanges(capabilities);
     this.#listen = new ModernListen(
       channel,
-      (params, { id, onOpen, onEvent }) => channel.stream(this.#requestHeaders('subscriptions/listen', params), { standing: true, body: listenBody(id, this.#enveloped(params, NO_CAPABILITIES)), onOpen, onEvent }),
+      (params, { id, onOpen, onEvent }) => channel.stream(this.#requestHeaders('subscriptions/listen', params), { standing: true, body: listenBody(id, this.#enveloped(params, LISTEN_CAPABILITIES)), onOpen, onEvent }),
       news,
       lists,
     );
@@ -53,6 +54,10 @@ export class ModernLine implements Line {
 
   watch(uris: ReadonlySet<string>): void {
     this.#listen.listen(uris);
+  }
+
+  watchTasks(tasks: TaskListeners): void {
+    this.#listen.listenToTasks(tasks);
   }
 
   async call(call: HttpCall, deadline: CallDeadline): Promise<UpstreamReply> {

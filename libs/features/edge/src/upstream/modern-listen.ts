@@ -11,12 +11,16 @@ const FIRST_RETRY_MS = 1_000;
 const LAST_RETRY_MS = 60_000;
 /** Several changes of what is watched make one new stream. */
 const GATHER_MS = 20;
-/** URIs in one request; what is watched beyond them is not heard of. */
+/** URIs and tasks in one request; what is watched beyond them is not heard of. */
 const MAX_URIS = 1_024;
+const MAX_TASKS = 1_024;
+
+/** Who hears of which task; the id is the server's own. */
+export type TaskListeners = ReadonlyMap<string, (task: JsonObject) => void>;
 
 /**
  * The one `subscriptions/listen` of a modern server (MCP 2026-07-28, patterns/subscriptions): list changes, and the resources
- * that are watched. Ended by the server with a result or just broken, it is opened again, ever more slowly while it brings
+ * and tasks that are watched. Ended by the server with a result or just broken, it is opened again, ever more slowly while it brings
  * nothing. A changed set opens the new stream before the old one is closed. A server that refuses it is left alone until the set changes.
  */
 export class ModernListen {
@@ -25,6 +29,7 @@ export class ModernListen {
   readonly #news: ServerNews;
   readonly #lists: JsonObject;
   #uris: ReadonlySet<string> = new Set();
+  #tasks: TaskListeners = new Map();
   #exchange: Exchange | undefined;
   #timer: NodeJS.Timeout | undefined;
   #delayMs = FIRST_RETRY_MS;
@@ -44,14 +49,24 @@ export class ModernListen {
   /** From now on, with these resources. */
   listen(uris: ReadonlySet<string>): void {
     this.#uris = uris;
-    this.#delayMs = FIRST_RETRY_MS;
-    this.#schedule(GATHER_MS);
+    this.#changed();
+  }
+
+  /** From now on, with these tasks (tasks extension: `taskIds`). */
+  listenToTasks(tasks: TaskListeners): void {
+    this.#tasks = tasks;
+    this.#changed();
   }
 
   close(): void {
     this.#closed = true;
     clearTimeout(this.#timer);
     this.#exchange?.abort();
+  }
+
+  #changed(): void {
+    this.#delayMs = FIRST_RETRY_MS;
+    this.#schedule(GATHER_MS);
   }
 
   #schedule(ms: number): void {
@@ -62,12 +77,13 @@ export class ModernListen {
   async #run(): Promise<void> {
     const previous = this.#exchange;
     const resourceSubscriptions = [...this.#uris].slice(0, MAX_URIS);
-    if (resourceSubscriptions.length === 0 && Object.keys(this.#lists).length === 0) {
+    const taskIds = [...this.#tasks.keys()].slice(0, MAX_TASKS);
+    const notifications = { ...this.#lists, ...(resourceSubscriptions.length === 0 ? {} : { resourceSubscriptions }), ...(taskIds.length === 0 ? {} : { taskIds }) };
+    if (Object.keys(notifications).length === 0) {
       this.#exchange = undefined;
       return previous?.abort();
     }
     const id = this.#channel.nextId();
-    const notifications = { ...this.#lists, ...(resourceSubscriptions.length === 0 ? {} : { resourceSubscriptions }) };
     const exchange = this.#open({ notifications }, { id, onOpen: () => previous?.abort(), onEvent: (message) => this.#take(message, id, resourceSubscriptions) });
     this.#exchange = exchange;
     const answer = await exchange.answer;
@@ -90,6 +106,7 @@ export class ModernListen {
     else this.#delayMs = FIRST_RETRY_MS;
     if (isListChange(method)) this.#news.onListChanged();
     else if (method === 'notifications/resources/updated') updated(this.#news, params);
+    else if (method === 'notifications/tasks') this.#tasks.get(String(params['taskId']))?.(params);
     return false;
   }
 

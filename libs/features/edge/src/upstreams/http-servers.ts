@@ -1,8 +1,10 @@
 import type { OrganizationName, OrganizationView, ServerConfig, ServerDefinition, ServerName, UpstreamReply } from '@mcpgw/contracts';
+import type { JsonObject } from '@mcpgw/core-mcp-wire';
 import type { ResourceWatchPort, UpstreamCall, UpstreamPort } from '../ports.js';
 import type { HttpUpstreams } from '../upstream/http-upstream.js';
 import type { Catalog } from '../catalog/catalog.js';
 import type { HttpTargets } from './http-targets.js';
+import { HttpTaskWatch } from './http-task-watch.js';
 import { HttpWatch } from './http-watch.js';
 
 export const HTTP_SERVERS = Symbol('HttpServers');
@@ -10,6 +12,7 @@ export const HTTP_SERVERS = Symbol('HttpServers');
 /** HTTP servers: calls to them, watching their resources, and finding out what they offer. */
 export class HttpServers implements UpstreamPort, ResourceWatchPort {
   private readonly watches: HttpWatch;
+  private readonly tasks: HttpTaskWatch;
   private stopListening = (): void => {};
 
   constructor(
@@ -18,6 +21,7 @@ export class HttpServers implements UpstreamPort, ResourceWatchPort {
     private readonly catalog: Catalog,
   ) {
     this.watches = new HttpWatch(upstreams);
+    this.tasks = new HttpTaskWatch(upstreams);
   }
 
   /** From now on, connections to servers that are gone from the catalog end with their last call. */
@@ -25,6 +29,7 @@ export class HttpServers implements UpstreamPort, ResourceWatchPort {
     this.stopListening = this.catalog.onChange(() => {
       this.upstreams.retain((organization, server) => this.catalog.view.organization(organization)?.server(server) !== undefined);
       this.watches.renew();
+      this.tasks.renew();
     });
   }
 
@@ -34,6 +39,11 @@ export class HttpServers implements UpstreamPort, ResourceWatchPort {
 
   watch(organization: OrganizationName, server: ServerName, uri: string): () => void {
     return this.watches.watch(organization, server, uri);
+  }
+
+  /** Hears of a task of a modern server, under the server's own id, until the result is called. */
+  watchTask(organization: OrganizationName, server: ServerName, taskId: string, tell: (task: JsonObject) => void): () => void {
+    return this.tasks.watch(organization, server, taskId, tell);
   }
 
   async discover(config: ServerConfig, secrets: OrganizationView['secrets']): Promise<ServerDefinition> {

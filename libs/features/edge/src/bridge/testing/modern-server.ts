@@ -1,5 +1,5 @@
 import { once } from 'node:events';
-import { createServer, type Server } from 'node:http';
+import { createServer, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 
 export interface ModernRequest {
@@ -16,6 +16,8 @@ type Reply = { result: Record<string, unknown> } | { error: { code: number; mess
 export class ModernServer {
   readonly requests: ModernRequest[] = [];
   answer: (request: ModernRequest) => Reply | Promise<Reply> = () => ({ result: { resultType: 'complete', content: [] } });
+  /** A listen and its stream; without it, there are none. */
+  onListen: ((notifications: Record<string, unknown>, stream: ServerResponse) => void) | undefined;
   private readonly http: Server = createServer((request, response) => {
     const parts: Buffer[] = [];
     request.on('data', (part: Buffer) => parts.push(part));
@@ -23,6 +25,7 @@ export class ModernServer {
       const { id, method, params } = JSON.parse(Buffer.concat(parts).toString()) as { id: unknown; method: string; params: Record<string, unknown> };
       const meta = params['_meta'] as Record<string, Record<string, unknown>>;
       const read: ModernRequest = { id, method, params, capabilities: meta['io.modelcontextprotocol/clientCapabilities'] ?? {}, name: request.headers['mcp-name'] as string | undefined };
+      if (method === 'subscriptions/listen' && this.onListen) return this.onListen(params['notifications'] as Record<string, unknown>, response.writeHead(200, { 'content-type': 'text/event-stream' }));
       if (method === 'subscriptions/listen') return void response.writeHead(404, { 'content-type': 'application/json' }).end(JSON.stringify({ jsonrpc: '2.0', id, error: { code: -32601, message: 'no' } }));
       this.requests.push(read);
       void Promise.resolve(this.answer(read)).then((reply) => {
