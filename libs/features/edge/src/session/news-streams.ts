@@ -56,7 +56,7 @@ export class NewsStreams {
 
   /** The rest of an answer, and nothing more. */
   private finish(edge: string, stream: { readonly id: string; readonly session: string }, connection: EventStream, events: readonly StreamEvent[]): true {
-    for (const { number, json } of events) connection.send(json, this.store.eventId(stream, number, edge));
+    for (const { number, json } of events) if (json !== '') connection.send(json, this.store.eventId(stream, number, edge));
     connection.end();
     return true;
   }

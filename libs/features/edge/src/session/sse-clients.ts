@@ -8,6 +8,7 @@ import { EDGE_CONFIG, type EdgeConfig } from '../edge.config.js';
 import { EventStream } from '../http/event-stream.js';
 import { Exchange } from '../http/exchange.js';
 import { StreamOutlet } from '../http/stream-outlet.js';
+import { fitting } from './fitting.js';
 import { SessionNews, type NewsOwner } from './session-news.js';
 import { Sessions } from './sessions.js';
 import { StreamStore } from './stream-store.js';
@@ -114,7 +115,8 @@ export class SseClients implements OnModuleInit, OnApplicationShutdown {
   private tell(edge: string, session: string | undefined, json: string): void {
     if (session === undefined) return;
     const local = edge === this.store.edge ? this.streams.get(session) : undefined;
-    if (local) local.send(json);
-    else this.bus.request(streamTell, { session, json }, { to: edge }).catch(() => undefined);
+    if (local) return void local.send(json);
+    const text = fitting(json, this.bus.maxMessageBytes());
+    if (text !== undefined) this.bus.request(streamTell, { session, json: text }, { to: edge }).catch(() => undefined);
   }
 }

@@ -4,6 +4,7 @@ import type { Bus, Subscription } from '@mcpgw/platform-bus';
 import { BUS } from '@mcpgw/platform-runtime';
 import type { EventStream } from '../http/event-stream.js';
 import type { ResumableStream, StreamEvent, StreamSink } from '../http/resumable-stream.js';
+import { fitting, fittingEvents } from './fitting.js';
 import { StreamStore, type EventPlace } from './stream-store.js';
 
 const RENEW_MS = 5_000;
@@ -81,15 +82,18 @@ export class TakenStreams implements OnModuleInit, OnApplicationShutdown {
     const found = this.store.find(id, session);
     if (!found) throw new GatewayError('not_found', 'There is no such stream.');
     const { stream, kind } = found;
-    const events = [...stream.after(after)];
-    if (stream.ended) return { events, state: 'over' };
+    const missed = stream.after(after);
+    const events = fittingEvents(missed, this.bus.maxMessageBytes());
+    // The rest is asked for with the next request.
+    if (stream.ended) return { events, state: events.length < missed.length ? 'following' : 'over' };
     if (kind === 'news') {
       stream.giveUp();
       return { events, state: 'yours' };
     }
     const lent = this.lent.get(id);
     if (lent?.edge === edge) lent.renew();
-    else this.lend(edge, stream, events.at(-1)?.number ?? after);
+    // A part is asked for again, the next time for the rest: only then is there nothing to send twice.
+    else if (events.length === missed.length) this.lend(edge, stream, events.at(-1)?.number ?? after);
     return { events, state: 'following' };
   }
 
@@ -110,12 +114,8 @@ export class TakenStreams implements OnModuleInit, OnApplicationShutdown {
   }
 
   private tell(edge: string, stream: string, event: StreamEvent | undefined, last: boolean): void {
-    try {
-      this.bus.publish(streamEvent, { stream, last, number: event?.number ?? 0, ...(event ? { json: event.json } : {}) }, { to: edge });
-    } catch {
-      // More than the bus takes in one message: the client's edge ends the stream, and the client may come back to this one.
-      this.bus.publish(streamEvent, { stream, last: true, number: 0 }, { to: edge });
-    }
+    const json = event && fitting(event.json, this.bus.maxMessageBytes());
+    this.bus.publish(streamEvent, { stream, last, number: event?.number ?? 0, ...(event ? { json: json ?? '' } : {}) }, { to: edge });
   }
 }
 
@@ -136,9 +136,9 @@ class Followed {
     if (isNew) this.last = event.number;
     if (isLast) {
       clearInterval(this.timer);
-      if (isNew) this.connection.end(event.json, this.idOf(event.number));
+      if (isNew && event.json !== '') this.connection.end(event.json, this.idOf(event.number));
       else this.connection.end();
-    } else if (isNew) this.connection.send(event.json, this.idOf(event.number));
+    } else if (isNew && event.json !== '') this.connection.send(event.json, this.idOf(event.number));
   }
 
   renew(): void {
@@ -146,6 +146,7 @@ class Followed {
       ({ events, state }) => {
         for (const event of events) this.receive(event, false);
         if (state !== 'following') this.end();
+        else if (events.length > 0) this.renew();
       },
       () => this.end(),
     );
