@@ -1,4 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
+import fc from 'fast-check';
 import { SearchIndex, terms } from './search-index.js';
 
 const tool = (name: string, description = '', properties: Record<string, object> = {}) => ({ name, definition: { name, description, inputSchema: { type: 'object', properties } } });
@@ -46,7 +47,12 @@ describe('terms', () => {
     ['get.customer_ids', ['get', 'customer', 'id']],
     ['Queries, boxes and status', ['query', 'box', 'and', 'status']],
     ['größe ÄNDERN', ['größe', 'ändern']],
+    ['HTTPServer v2Api', ['httpserver', 'v2', 'api']],
   ])('takes %s apart', (text, expected) => {
     expect(terms(text)).toEqual(expected);
+  });
+
+  it('takes text of one script apart as it does text of any', () => {
+    fc.assert(fc.property(fc.string({ unit: fc.constantFrom('a', 'B', 'c', 'S', '9', '_', '-', ' ', '.') }), (text) => expect([...terms(text), 'é']).toEqual(terms(`${text} é`))));
   });
 });

@@ -4,9 +4,10 @@ import { isObject, type JsonObject } from './json-rpc.js';
 const K1 = 1.2;
 const B = 0.75;
 const WEIGHTS = { name: 3, description: 1, argument: 1 } as const;
-const MAX_TEXT_CHARACTERS = 8_192;
+/** What is told later than this says little more of what a tool does. */
+const MAX_TEXT_CHARACTERS = 1_024;
 const MAX_QUERY_TERMS = 64;
-const MAX_ARGUMENTS = 256;
+const MAX_ARGUMENTS = 64;
 
 interface Posting {
   readonly tool: number;
@@ -23,11 +24,10 @@ export interface SearchedTool {
 export class SearchIndex {
   readonly #postings = new Map<string, Posting[]>();
   readonly #lengths: number[] = [];
-  readonly #averageLength: number;
+  #totalLength = 0;
 
-  constructor(tools: readonly SearchedTool[]) {
-    tools.forEach((tool, index) => this.#add(tool, index));
-    this.#averageLength = this.#lengths.reduce((sum, length) => sum + length, 0) / Math.max(1, this.#lengths.length);
+  constructor(tools: readonly SearchedTool[] = []) {
+    for (const tool of tools) this.add(tool);
   }
 
   get size(): number {
@@ -37,11 +37,12 @@ export class SearchIndex {
   /** Positions of the tools that share a word with the query, the best first. */
   search(query: string, limit: number): readonly number[] {
     const scores = new Map<number, number>();
+    const averageLength = this.#totalLength / Math.max(1, this.size);
     for (const term of [...new Set(terms(query))].slice(0, MAX_QUERY_TERMS)) {
       const postings = this.#postings.get(term) ?? [];
       const rarity = Math.log(1 + (this.size - postings.length + 0.5) / (postings.length + 0.5));
       for (const { tool, weight } of postings) {
-        const norm = 1 - B + (B * (this.#lengths[tool] as number)) / this.#averageLength;
+        const norm = 1 - B + (B * (this.#lengths[tool] as number)) / averageLength;
         scores.set(tool, (scores.get(tool) ?? 0) + (rarity * weight * (K1 + 1)) / (weight + K1 * norm));
       }
     }
@@ -51,7 +52,9 @@ export class SearchIndex {
       .map(([tool]) => tool);
   }
 
-  #add({ name, definition }: SearchedTool, tool: number): void {
+  /** Some 75 µs each: who adds thousands lets others have their turn in between. */
+  add({ name, definition }: SearchedTool): void {
+    const tool = this.size;
     const weights = new Map<string, number>();
     let length = 0;
     const count = (text: unknown, weight: number): void => {
@@ -74,6 +77,7 @@ export class SearchIndex {
       else this.#postings.set(term, [{ tool, weight }]);
     }
     this.#lengths.push(length);
+    this.#totalLength += length;
   }
 }
 
@@ -85,7 +89,37 @@ function argumentsOf(definition: JsonObject): readonly (readonly [string, unknow
 
 /** Words in lower case, `camelCase` and `snake_case` taken apart, plurals as their singular: `listPullRequests` has three. */
 export function terms(text: string): readonly string[] {
-  const apart = text.slice(0, MAX_TEXT_CHARACTERS).replace(/(\p{Ll}|\p{N})(\p{Lu})/gu, '$1 $2');
+  const words: string[] = [];
+  let from = -1;
+  const end = Math.min(text.length, MAX_TEXT_CHARACTERS);
+  for (let at = 0; at < end; at += 1) {
+    const kind = kindOf(text.charCodeAt(at));
+    if (kind === Kind.beyondAscii) return termsOfAnyScript(text.slice(0, end));
+    const isBorder = kind === Kind.none || (kind === Kind.upper && from >= 0 && kindOf(text.charCodeAt(at - 1)) !== Kind.upper);
+    if (isBorder && from >= 0) words.push(singular(text.slice(from, at).toLowerCase()));
+    if (kind === Kind.none) from = -1;
+    else if (isBorder || from < 0) from = at;
+  }
+  if (from >= 0) words.push(singular(text.slice(from, end).toLowerCase()));
+  return words;
+}
+
+const enum Kind {
+  none,
+  lower,
+  upper,
+  beyondAscii,
+}
+
+/** A catalogue has millions of characters, and nearly all of them are ASCII: regular expressions by Unicode take seconds for them. */
+function kindOf(code: number): Kind {
+  if (code > 127) return Kind.beyondAscii;
+  if (code >= 65 && code <= 90) return Kind.upper;
+  return (code >= 97 && code <= 122) || (code >= 48 && code <= 57) ? Kind.lower : Kind.none;
+}
+
+function termsOfAnyScript(text: string): readonly string[] {
+  const apart = text.replace(/(\p{Ll}|\p{N})(\p{Lu})/gu, '$1 $2');
   return (apart.toLowerCase().match(/[\p{L}\p{N}]+/gu) ?? []).map(singular);
 }
 

@@ -22,7 +22,7 @@ export class ListRequests {
   ) {}
 
   /** `undefined` for what is no list. */
-  answer(admitted: Admitted, message: RequestMessage, route: string | undefined): Answer | Refusal | undefined {
+  answer(admitted: Admitted, message: RequestMessage, route: string | undefined): Answer | Refusal | Promise<Answer | Refusal> | undefined {
     const kind = Object.hasOwn(LISTS, message.method) ? LISTS[message.method] : undefined;
     if (kind && (kind !== 'skills' || admitted.endpoint.servers.some(hasSkills))) return this.list(admitted, message, kind, route);
     return this.search.serves(admitted, message) ? this.search.answer(admitted, message) : undefined;
