@@ -11,6 +11,7 @@ const GATHER_MS = 20;
 /** Rounds and questions of one call. */
 const MAX_ROUNDS = 64;
 const MAX_PENDING = 16;
+const MAX_ASK_CHARACTERS = 1_048_576;
 /** A server's own name for a question is kept when it could be a key. */
 const KEY = /^[A-Za-z0-9_.-]{1,128}$/;
 
@@ -97,10 +98,12 @@ export class Flow {
   readonly onAsk = (method: AskMethod, params: Record<string, unknown>, withdrawn?: AbortSignal): Promise<UpstreamReply> => {
     if (!isDeclaredAsk(this.capabilities, method, params)) return Promise.resolve(refusal(-32601, 'The client can not be asked this: it has not declared that it could answer'));
     if (this.over || this.pending.size >= MAX_PENDING || this.round >= MAX_ROUNDS) return Promise.resolve(refusal(-32603, 'The client has been asked too much'));
+    const request = askForModern(shownAsk(this.trip, { method, params }));
+    if (!isAnswerable(request)) return Promise.resolve(refusal(-32603, 'The client can not be asked this: it is too large'));
     const key = this.keyOf(params);
     return new Promise((resolve) => {
       withdrawn?.addEventListener('abort', () => this.pending.delete(key) && resolve(refusal(-32603, 'The question was taken back')), { once: true });
-      this.pending.set(key, { request: askForModern(shownAsk(this.trip, { method, params })), settle: resolve });
+      this.pending.set(key, { request, settle: resolve });
       this.gather();
     });
   };
@@ -146,6 +149,15 @@ export class Flow {
   private keyOf({ elicitationId }: Readonly<Record<string, unknown>>): string {
     this.asked++;
     return typeof elicitationId === 'string' && KEY.test(elicitationId) && !this.pending.has(elicitationId) ? elicitationId : `ask-${this.asked}`;
+  }
+}
+
+/** It will be written as part of an answer, which must not fail for it. */
+function isAnswerable(request: JsonObject): boolean {
+  try {
+    return JSON.stringify(request).length <= MAX_ASK_CHARACTERS;
+  } catch {
+    return false;
   }
 }
 

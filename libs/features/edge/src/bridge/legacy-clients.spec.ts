@@ -64,6 +64,28 @@ describe('a legacy client', () => {
       expect(legacy.declared.at(-1)).not.toHaveProperty('sampling');
     });
 
+    it('is not asked when it reads no event streams', async () => {
+      const declared = { protocolVersion: '2025-11-25', capabilities: { elicitation: {} }, clientInfo: { name: 'x', version: '1' } };
+      const { headers } = await first.post(edges.agent.key, request('initialize', declared));
+      const answer = await second.post(edges.agent.key, request('tools/call', { name: 'ask' }), { accept: 'application/json', 'mcp-session-id': headers.get('mcp-session-id')! }, '/mcp/old');
+      expect(answer.body).toMatchObject({ id: 1, error: { message: expect.stringContaining('does not support') } });
+    });
+
+    it('is told that a question is over when the call is', async () => {
+      const cancelled: unknown[] = [];
+      const client = await connect('/mcp/old', { elicit: () => new Promise<ElicitResult>(() => undefined) });
+      const receive = client.transport!.onmessage!;
+      const asked: unknown[] = [];
+      client.transport!.onmessage = (message, extra) => {
+        if ('method' in message && 'id' in message) asked.push(message.id);
+        if ('method' in message && message.method === 'notifications/cancelled') cancelled.push(message.params?.['requestId']);
+        receive(message, extra);
+      };
+      expect(textOf(await client.callTool({ name: 'ask_briefly', arguments: {} }))).toBe('not waiting');
+      expect(asked).toHaveLength(2);
+      expect(cancelled).toEqual(asked.slice(0, 1));
+    });
+
     it('answers only what it was asked itself: responses of others and late ones are taken in and dropped', async () => {
       let asked: (() => void) | undefined;
       let answer: ((result: ElicitResult) => void) | undefined;

@@ -85,7 +85,7 @@ export class Pushes implements OnModuleInit, OnApplicationShutdown {
           signal?.addEventListener('abort', () => giveUp('The server does not wait any more'), { once: true, signal: end.signal });
         }
         this.add(id, { subject, session: session.id, settle: resolve });
-        exchange.request(id, method, params);
+        if (!isSent(exchange, id, method, params)) resolve(refusal(-32603, 'The client is gone, or can not be asked this'));
       });
     } finally {
       end.abort();
@@ -108,6 +108,15 @@ export class Pushes implements OnModuleInit, OnApplicationShutdown {
     const left = (this.openOf.get(session) ?? 1) - 1;
     if (left > 0) this.openOf.set(session, left);
     else this.openOf.delete(session);
+  }
+}
+
+/** False as well for what is nested too deeply to be written. */
+function isSent(exchange: Exchange, id: string, method: string, params: JsonObject): boolean {
+  try {
+    return exchange.request(id, method, params);
+  } catch {
+    return false;
   }
 }
 

@@ -14,7 +14,7 @@ describe('sealed values', () => {
 
   it('open for nothing else: another binding, purpose or key, any changed character, anything that is no token', () => {
     const token = seal.seal('secret', 'mine')!;
-    const changed = [...token].map((character, i) => token.slice(0, i) + (character === 'A' ? 'B' : 'A') + token.slice(i + 1));
+    const changed = token.split('').map((character, i) => token.slice(0, i) + (character === 'A' ? 'B' : 'A') + token.slice(i + 1));
     // The last character may hold bits that belong to no byte.
     for (const other of changed.slice(0, -1)) expect(seal.open(other, 'mine')).toBeUndefined();
     expect(seal.open(token, 'other')).toBeUndefined();

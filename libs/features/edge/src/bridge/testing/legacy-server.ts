@@ -98,6 +98,11 @@ export class LegacyServer {
         const failure = await server.request({ method: 'sampling/createMessage', params: { messages: [], maxTokens: 1 } }, { parse: (value: unknown) => value } as never, { relatedRequestId }).catch((error: Error) => error.message);
         return text({ failure });
       }
+      case 'ask_briefly':
+        void ask('Who?').catch(() => undefined);
+        // The question has to be out before the call ends: a second one of the same stream is answered after it.
+        await server.listRoots(undefined, { relatedRequestId });
+        return text('not waiting');
       case 'visit':
         if (this.visited) return text('been there');
         throw new UrlElicitationRequiredError([{ mode: 'url', message: 'Log in', url: 'https://example.com/login', elicitationId: 'log-in' }]);
