@@ -1,6 +1,6 @@
 // Judges a run through the gateway by the same run against the server itself. A scenario is one goal.
 
-/** Statuses that say that a check was made and found nothing wrong. */
+/** Statuses that say that a check was made and found nothing wrong. INFO is the suite's word for a choice that the specification leaves, such as JSON instead of an event stream. */
 const FINE = new Set(['SUCCESS', 'INFO']);
 const counts = (check) => check !== undefined && check.status !== 'SKIPPED' && check.status !== 'INFO';
 

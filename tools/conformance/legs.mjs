@@ -17,6 +17,7 @@ export const SERVER_LEGS = {
   federated: [
     { fixture: 'dual', route: 'federated-dual', selection: '2025-11-25', shows: 'legacy client, one of two servers' },
     { fixture: 'dual', route: 'federated-dual', selection: '2026-07-28', shows: 'modern client, one of two servers' },
+    { fixture: 'dual', route: 'federated-dual', selection: 'skills', shows: 'modern client, one of two servers, skills' },
   ],
   bridged: [
     { fixture: 'legacy', selection: 'all@2026-07-28', shows: 'modern client, legacy server', short: true },
