@@ -15,7 +15,7 @@ export const MAX_SESSION_URI_CHARACTERS = 6_144;
 export const sessionState = z.object({
   id: sessionId,
   /** Whose it is, as the edge writes it: bounds are counted by it. */
-  subject: z.string().max(2_048),
+  subject: z.string().max(4_096),
   usedAtMs: z.number(),
   logLevel: z.string().max(16).optional(),
   /** As its client names them, each with the route by which it did; the empty one is `/mcp`. */

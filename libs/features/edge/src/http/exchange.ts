@@ -85,7 +85,10 @@ export class Exchange {
   }
 
   finish(answer: Answer): void {
-    this.outlet.finish(answer);
-    this.release?.();
+    try {
+      this.outlet.finish(answer);
+    } finally {
+      this.release?.();
+    }
   }
 }

@@ -14,17 +14,20 @@ export class StreamOutlet implements Outlet {
     private readonly reply: FastifyReply,
     /** Puts one message on the client's stream. */
     private readonly tell: (json: string) => void,
+    /** Whether the request has turned out to belong to such a stream. */
+    private readonly hasStream: () => boolean,
     private readonly onGone: (action: () => void) => void,
   ) {}
 
   send(json: string): boolean {
+    if (!this.hasStream()) return false;
     this.accept();
     this.tell(json);
     return true;
   }
 
   expectDelay(): void {
-    this.accept();
+    if (this.hasStream()) this.accept();
   }
 
   whenGone(action: () => void): void {
@@ -37,9 +40,10 @@ export class StreamOutlet implements Outlet {
   pause(): void {}
 
   finish({ http, body, headers }: Answer): void {
-    if (!this.accepted && http >= 400) {
+    if (!this.accepted && (http >= 400 || !this.hasStream())) {
       this.accepted = true;
-      void this.reply.code(http).headers(headers).header('content-type', 'application/json').send(body);
+      const reply = this.reply.code(http).headers(headers);
+      void (body === undefined ? reply.send() : reply.header('content-type', 'application/json').send(body));
       return;
     }
     this.accept();

@@ -135,6 +135,15 @@ describe('clients of HTTP+SSE (2024-11-05)', () => {
     expect((await get('mcpgw_unknown')).response.status).toBe(401);
   });
 
+  it('that turn out to be modern ones are answered on their POST', async () => {
+    const stream = await get();
+    const where = await endpoint(stream);
+    const meta = { 'io.modelcontextprotocol/protocolVersion': '2026-07-28', 'io.modelcontextprotocol/clientCapabilities': {} };
+    const { status, body } = await edges.one.post(edges.agent.key, request('server/discover', { _meta: meta }), { 'mcp-protocol-version': '2026-07-28', 'mcp-method': 'server/discover' }, where);
+    expect({ status, versions: body.result['supportedVersions'] }).toEqual({ status: 200, versions: ['2026-07-28'] });
+    stream.drop();
+  });
+
   it('may not send their answers elsewhere: an edge that is none of ours is no address', async () => {
     const stream = await get();
     const where = await endpoint(stream);

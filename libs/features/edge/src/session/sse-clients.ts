@@ -92,6 +92,7 @@ export class SseClients implements OnModuleInit, OnApplicationShutdown {
       new StreamOutlet(
         reply,
         (json) => this.tell(edge, session, json),
+        () => session !== undefined,
         (action) => (leave = action),
       ),
       sessionId,
