@@ -1,4 +1,4 @@
-export { askForLegacy, askForModern, askInTheNameOf, declinedAnswer, mayAskForInput, readInputRequired, resultTypeOf, urlElicitationsOf, type Ask, type InputRequired } from './asks.js';
+export { askForLegacy, askForModern, askInTheNameOf, declinedAnswer, MAX_ASK_KEY_CHARACTERS, mayAskForInput, readInputRequired, resultTypeOf, urlElicitationsOf, type Ask, type InputRequired } from './asks.js';
 export { canBeAsked, carriedCapabilities, isDeclaredAsk, NO_CAPABILITIES } from './capabilities.js';
 export { classifyHttp, type Classification, type LegacyMessage, type McpHeaders, type ModernNotification, type ModernRequest, type Rejection } from './classify.js';
 export { contestedNames, contestedTemplates, contestedUris, skillRoot, skillTemplate, templateHead, type Contested, type Published } from './collisions.js';

@@ -139,6 +139,8 @@ export class Flow {
   private suspend(): void {
     const { waiter } = this;
     if (!waiter || this.over || this.pending.size === 0) return;
+    // A client that comes back again and again without answers.
+    if (this.round >= MAX_ROUNDS) return this.cancel();
     this.round++;
     this.waiter = undefined;
     this.call.suspend();

@@ -86,6 +86,22 @@ describe('a legacy client', () => {
       expect(cancelled).toEqual(asked.slice(0, 1));
     });
 
+    it('is told when the server takes a question back', async () => {
+      let answered = false;
+      const client = await connect('/mcp/old', { elicit: () => new Promise<ElicitResult>((resolve) => setTimeout(() => resolve({ action: 'accept' }), 20_000).unref()).finally(() => (answered = true)) });
+      const receive = client.transport!.onmessage!;
+      const heard: string[] = [];
+      client.transport!.onmessage = (message, extra) => {
+        if ('method' in message) heard.push(message.method);
+        receive(message, extra);
+      };
+      const call = client.callTool({ name: 'ask_and_withdraw', arguments: {} });
+      await until(() => heard.includes('elicitation/create'), 'the question');
+      legacy.withdraw();
+      expect(textOf(await call)).toBe('withdrawn');
+      expect({ heard, answered }).toEqual({ heard: ['elicitation/create', 'notifications/cancelled'], answered: false });
+    });
+
     it('answers only what it was asked itself: responses of others and late ones are taken in and dropped', async () => {
       let asked: (() => void) | undefined;
       let answer: ((result: ElicitResult) => void) | undefined;

@@ -144,6 +144,25 @@ describe('a modern client and a legacy server that asks', () => {
     expect((await send(first, { name: 'ask', requestState: waiting.result.requestState, inputResponses: { 'ask-1': name('Ada') } })).result.resultType).toBe('complete');
   });
 
+  it('gives the end of a call that its client was not there to hear to whoever may come for it, once', async () => {
+    const one = await send(first, { name: 'ask_and_withdraw' });
+    expect(one.result.resultType).toBe('input_required');
+    legacy.withdraw();
+    await until(() => entries().includes('outcome'), 'the outcome');
+    const again = { name: 'ask_and_withdraw', requestState: one.result.requestState, inputResponses: answerOf(one.result, 'late') };
+    expect((await send(second, again, { key: edges.other.key })).error).toEqual(INVALID);
+    expect(await send(second, again, { id: 9 })).toMatchObject({ id: 9, result: { resultType: 'complete', content: [{ text: 'withdrawn' }] } });
+    expect((await send(second, again)).error).toEqual(INVALID);
+    expect(entries()).toEqual(['intent', 'outcome', 'denied -32602', 'denied -32602']);
+  });
+
+  it('ends a call whose client comes back without answers for ever', async () => {
+    let last = await send(first, { name: 'ask' });
+    for (let round = 1; last.result && round < 70; round++) last = await send(first, { name: 'ask', requestState: last.result.requestState });
+    expect(last.error).toMatchObject({ code: -31499 });
+    expect(entries()).toEqual(['intent', 'outcome cancelled']);
+  });
+
   it('turns the demand to visit a URL first into a question, after which the call is made again', async () => {
     const capabilities = { elicitation: { url: {} } };
     const one = await send(first, { name: 'visit' }, { capabilities });

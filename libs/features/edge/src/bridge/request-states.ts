@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import { Inject, Injectable } from '@nestjs/common';
-import { isObject, mayAskForInput, type JsonObject } from '@mcpgw/core-mcp-wire';
+import { isObject, MAX_ASK_KEY_CHARACTERS, mayAskForInput, type JsonObject } from '@mcpgw/core-mcp-wire';
 import { canonicalize } from '@mcpgw/core-transparency-log';
 import { CLOCK, KEY_FILES, type Clock, type KeyFiles } from '@mcpgw/platform-runtime';
 import type { Admitted } from '../call-tool/door.js';
@@ -75,7 +75,7 @@ export function bindingOf(subject: string, method: string, { destination, argume
   return createHash('sha256').update(canonicalize([subject, destination.server.config.name, method, destination.target, given])).digest('base64url');
 }
 
-/** An answer that isn't an object is none: it will be asked for again. */
+/** An answer that isn't an object, or to what nobody can have asked, is none: it will be asked for again. */
 function objectsOf(responses: unknown): Readonly<Record<string, JsonObject>> {
-  return isObject(responses) ? Object.fromEntries(Object.entries(responses).filter((entry): entry is [string, JsonObject] => isObject(entry[1]))) : {};
+  return isObject(responses) ? Object.fromEntries(Object.entries(responses).filter((entry): entry is [string, JsonObject] => entry[0].length <= MAX_ASK_KEY_CHARACTERS && isObject(entry[1]))) : {};
 }

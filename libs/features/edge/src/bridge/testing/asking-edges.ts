@@ -3,7 +3,7 @@ import { organization, server, TestEdge, type TestKey } from '../../edge.fixture
 import { LegacyServer } from './legacy-server.js';
 import { ModernServer } from './modern-server.js';
 
-const TOOLS = { old: ['ask', 'ask_twice', 'ask_all', 'ask_undeclared', 'ask_briefly', 'hang', 'visit', 'plain'], new: ['call'] };
+const TOOLS = { old: ['ask', 'ask_twice', 'ask_all', 'ask_undeclared', 'ask_briefly', 'ask_and_withdraw', 'hang', 'visit', 'plain'], new: ['call'] };
 
 /** Two edges in front of a server of each era: the routes `old` and `new`, and both of them on `/mcp`. */
 export class AskingEdges {

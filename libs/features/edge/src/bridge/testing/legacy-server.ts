@@ -18,6 +18,8 @@ export class LegacyServer {
   readonly running = new Set<string>();
   /** Whether the user has been where `visit` sends them. */
   visited = false;
+  /** Takes back the question of `ask_and_withdraw`. */
+  withdraw = (): void => undefined;
   private readonly transports = new Map<string, StreamableHTTPServerTransport>();
   private readonly http: HttpServer = createServer((request, response) => {
     void this.serve(request).then(async ({ transport, body }) => (transport ? transport.handleRequest(request, response, body) : response.writeHead(404).end()));
@@ -103,6 +105,13 @@ export class LegacyServer {
         // The question has to be out before the call ends: a second one of the same stream is answered after it.
         await server.listRoots(undefined, { relatedRequestId });
         return text('not waiting');
+      case 'ask_and_withdraw': {
+        const stop = new AbortController();
+        const withdrawn = server.elicitInput({ message: 'Who?', requestedSchema: FORM }, { relatedRequestId, signal: stop.signal }).catch(() => undefined);
+        this.withdraw = () => stop.abort();
+        await withdrawn;
+        return text('withdrawn');
+      }
       case 'visit':
         if (this.visited) return text('been there');
         throw new UrlElicitationRequiredError([{ mode: 'url', message: 'Log in', url: 'https://example.com/login', elicitationId: 'log-in' }]);
