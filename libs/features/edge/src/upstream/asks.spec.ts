@@ -78,6 +78,14 @@ describe('A legacy server that asks in the middle of a call', () => {
     expect(replies(reply)).toMatchObject([{ error: { code: -32603 } }]);
   });
 
+  it('is told so when the answer can not be written down', async () => {
+    const server = await asking();
+    let deep: unknown[] = [];
+    for (let depth = 0; depth < 200_000; depth += 1) deep = [deep];
+    const reply = await bench.upstreams(server.url).invoke(call(asker('ada', FORM, async () => ({ result: { deep } }))), never);
+    expect(replies(reply)).toMatchObject([{ error: { code: -32603 } }]);
+  });
+
   it('costs the call none of its time while it waits for a person', async () => {
     const server = await asking();
     const slow: UpstreamCall['onAsk'] = () => new Promise((resolve) => setTimeout(() => resolve(accepted), 400));

@@ -81,8 +81,13 @@ export class Asks {
     void this.#deliver(id, reply).finally(() => (this.#refusing -= 1));
   }
 
-  /** Once more when it provably did not arrive: a person may have taken minutes to answer. */
+  /** Once more when it provably did not arrive: a person may have taken minutes to answer. Never rejects. */
   async #deliver(id: RequestId, reply: UpstreamReply): Promise<void> {
-    for (let attempt = 1; attempt <= 2; attempt += 1) if (await this.#send({ jsonrpc: '2.0', id, ...reply })) return;
+    try {
+      for (let attempt = 1; attempt <= 2; attempt += 1) if (await this.#send({ jsonrpc: '2.0', id, ...reply })) return;
+    } catch {
+      // An answer nested too deeply to be written down.
+      if (!('error' in reply)) await this.#deliver(id, { error: { code: INTERNAL_ERROR, message: 'The answer of the client can not be passed on' } });
+    }
   }
 }

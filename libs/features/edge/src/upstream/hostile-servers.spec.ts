@@ -72,6 +72,22 @@ describe.each(['legacy', 'modern'] as const)('A hostile HTTP server of the %s er
     expect(await once(misbehave)).toMatchObject(expected);
   });
 
+  it('does not end its call by saying on the side what nobody can take', async () => {
+    const server = await bench.stub((rpc, response) => {
+      const send = eventStream(response);
+      send({ method: 'notifications/message', params: { level: 'info', data: 'x' } });
+      send(result(rpc.id));
+      response.end();
+    });
+    let heard = 0;
+    const onEvent = (): void => {
+      heard += 1;
+      throw new RangeError('Maximum call stack size exceeded');
+    };
+    expect(await bench.upstreams(server.url, { target: { era } }).invoke(call({ onEvent }), never)).toHaveProperty('result');
+    expect(heard).toBe(1);
+  });
+
   it('has one answer taken of two, in the order in which they came', async () => {
     const outcome = await once((rpc, response) => {
       const send = eventStream(response);

@@ -84,10 +84,13 @@ export class Inbox {
 export function callEvent({ id, call }: Pick<RunningCall, 'id' | 'call'>, method: string, params: JsonObject): void {
   const { onEvent } = call;
   if (onEvent === undefined) return;
-  if (method === 'notifications/message') return onEvent(method, { ...params });
   const token = progressTokenOf(call.params);
-  if (method !== 'notifications/progress' || token === undefined || params['progressToken'] !== id) return;
-  onEvent(method, { ...params, progressToken: token });
+  try {
+    if (method === 'notifications/message') onEvent(method, { ...params });
+    else if (method === 'notifications/progress' && token !== undefined && params['progressToken'] === id) onEvent(method, { ...params, progressToken: token });
+  } catch {
+    // Nested too deeply to be written, for instance: what a server says on the side must not end its call.
+  }
 }
 
 export function updated(news: ServerNews, params: JsonObject): void {
