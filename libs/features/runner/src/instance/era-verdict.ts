@@ -8,7 +8,7 @@ const MIN_DOUBT_INTERVAL_MS = 60_000;
 
 /** Which era one server speaks, as far as we know: probed once, dated, and forgotten when something says that it is wrong. */
 export class EraVerdict {
-  private verdict: { readonly era: Era; readonly at: number } | undefined;
+  private verdict: { readonly era: Era; readonly at: number; readonly isProven: boolean } | undefined;
   private probing: Promise<Era> | undefined;
   private doubtedAt = Number.NEGATIVE_INFINITY;
   private generation = 0;
@@ -20,6 +20,11 @@ export class EraVerdict {
     return verdict?.era === 'legacy' && this.clock.now() - verdict.at > LEGACY_MAX_AGE_MS ? undefined : verdict?.era;
   }
 
+  /** It has worked in that era, which a probe's word alone doesn't say. */
+  get isProven(): boolean {
+    return this.known !== undefined && this.verdict?.isProven === true;
+  }
+
   /** The era; probed when it isn't known, once for all who wait. */
   find(probe: () => Promise<Era>): Promise<Era> {
     const { known, generation } = this;
@@ -27,7 +32,7 @@ export class EraVerdict {
     if (this.probing) return this.probing;
     const probing = probe()
       .then((era) => {
-        if (generation === this.generation) this.learn(era);
+        if (generation === this.generation) this.verdict = { era, at: this.clock.now(), isProven: false };
         return era;
       })
       .finally(() => {
@@ -39,7 +44,7 @@ export class EraVerdict {
 
   /** The server has shown it by working in that era. */
   learn(era: Era): void {
-    if (this.verdict?.era !== era) this.verdict = { era, at: this.clock.now() };
+    this.verdict = { era, at: this.verdict?.era === era ? this.verdict.at : this.clock.now(), isProven: true };
   }
 
   forget(): void {

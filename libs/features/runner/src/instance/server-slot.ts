@@ -1,4 +1,4 @@
-import { GatewayError, type OrganizationName, type ServerName, type UpstreamClient } from '@mcpgw/contracts';
+import { GatewayError, type Era, type OrganizationName, type ServerName, type UpstreamClient } from '@mcpgw/contracts';
 import type { Clock } from '@mcpgw/platform-runtime';
 import type { Blueprint } from './blueprint.js';
 import { EraVerdict } from './era-verdict.js';
@@ -61,7 +61,7 @@ export class ServerSlot {
     const blueprint = await this.known(revision);
     if (client === undefined || client.scope === '' || blueprint.sessions === 'shared') return this.lanes.shared.acquire();
     // A modern server is told with each request who asks: one process serves all, unless they are to be kept apart.
-    if (blueprint.sessions === 'interactive' && (await this.findEra(blueprint)) === 'modern') return this.lanes.shared.acquire();
+    if (blueprint.sessions === 'interactive' && (await this.eraOf(blueprint)) === 'modern') return this.lanes.shared.acquire();
     try {
       return await this.lanes.own(client, (lane) => void this.stop(lane)).acquire();
     } catch (error) {
@@ -195,9 +195,9 @@ export class ServerSlot {
     }
   }
 
-  /** One that was known to speak an era, and doesn't start in it, may have learnt or lost the other: it is probed once more. */
+  /** One that has worked in an era, and doesn't start in it, may have learnt or lost the other: it is probed once more. */
   private async launch(blueprint: Blueprint, lane: Lane, isSecond = false): Promise<Instance> {
-    const wasKnown = this.era.known !== undefined;
+    const wasProven = this.era.isProven;
     const era = this.findEra(blueprint);
     if (!blueprint.mayRunTwice) await era;
     try {
@@ -206,13 +206,21 @@ export class ServerSlot {
       return instance;
     } catch (error) {
       this.era.forget();
-      if (isSecond || !wasKnown || this.closed || !(error instanceof StartFault)) throw error;
+      if (isSecond || !wasProven || this.closed || !(error instanceof StartFault)) throw error;
       return this.launch(blueprint, lane, true);
     }
   }
 
-  private findEra(blueprint: Blueprint): ReturnType<EraVerdict['find']> {
-    return this.era.find(() => blueprint.probe());
+  /** Before anything is started: a server that is left alone for its failures is not probed either. */
+  private async eraOf(blueprint: Blueprint): Promise<Era> {
+    if (this.era.known === undefined && !this.isRunning()) await this.failures.permit();
+    return this.findEra(blueprint);
+  }
+
+  /** What runs knows it best, and a probe beside it could get in its way. */
+  private findEra(blueprint: Blueprint): Promise<Era> {
+    const running = this.lanes.all().find((lane) => lane.current?.isUsable)?.current;
+    return running ? Promise.resolve(running.server.era) : this.era.find(() => blueprint.probe());
   }
 
   private ready(lane: Lane, instance: Instance): void {

@@ -3,7 +3,7 @@ import path from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { runnerDiscover, type ServerDefinition, type ServerName } from '@mcpgw/contracts';
 import { allProcesses } from '../sandbox/processes.js';
-import { FIXTURES, ORGANIZATION, RunnerHarness, until, WORKSPACE, type CallOptions } from './runner-harness.js';
+import { faultOf, FIXTURES, ORGANIZATION, RunnerHarness, until, WORKSPACE, type CallOptions } from './runner-harness.js';
 
 const MODULES = path.join(WORKSPACE, 'node_modules');
 const META = 'io.modelcontextprotocol/';
@@ -46,6 +46,18 @@ describe('the era of a server', () => {
     runner.fixture('locks', 'locking.mjs', {}, { write: [{ path: folder, at: '/state' }] });
     expect(await runner.call('locks', 'echo', { text: 'alone' })).toBe('alone');
     expect(runner.instance('locks')).toMatchObject({ restarts: 0 });
+  }, 30_000);
+
+  it('of a server that fails again and again is not asked for again and again', async () => {
+    const folder = path.join(runner.folder, 'counted');
+    runner.fixture('counted', 'counted.mjs', {}, { write: [{ path: folder, at: '/state' }] });
+    const call = (): Promise<string> => faultOf(runner.call('counted', 'echo', {}, client('ada', { roots: {} })));
+    await until(async () => (await call()).includes('left alone'));
+    const starts = (): number => readFileSync(path.join(folder, 'starts')).length;
+    const before = starts();
+    for (let n = 0; n < 5; n++) expect(await call()).toContain('left alone');
+    expect(starts()).toBe(before);
+    expect(before).toBe(10);
   }, 30_000);
 
   it('that changes is found out again when the server says so', async () => {
