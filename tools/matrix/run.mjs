@@ -1,6 +1,7 @@
 // `npm run matrix`: every feature, tried by every client against every server, all through one running gateway.
 // `--short` for a choice of them, `--json FILE` for the results, `--client`, `--server`, `--feature TEXT` to look at some.
 // `--direct` leaves the gateway out, for pairs that speak the same wire: what fails there is the matrix's own fault.
+// `--edges N`: N edges behind one address without affinity; with `--kill` one of them dies in the middle of the first session.
 // Only a full run writes docs/compatibility.md, and only that file's words are what the product claims.
 import { mkdirSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
@@ -16,9 +17,12 @@ import { openDirect, openSystem } from './system.mjs';
 const CELL_MS = 15_000;
 const AT_ONCE = 2;
 
-const { values: options } = parseArgs({ options: { short: { type: 'boolean' }, json: { type: 'string' }, client: { type: 'string' }, server: { type: 'string' }, feature: { type: 'string' }, logs: { type: 'boolean' }, direct: { type: 'boolean' } } });
+const { values: options } = parseArgs({ options: { short: { type: 'boolean' }, json: { type: 'string' }, client: { type: 'string' }, server: { type: 'string' }, feature: { type: 'string' }, logs: { type: 'boolean' }, direct: { type: 'boolean' }, edges: { type: 'string', default: '1' }, kill: { type: 'boolean' } } });
 const { clients, servers } = chosen(options);
 const features = FEATURES.filter(({ name }) => name.includes(options.feature ?? ''));
+/** Nothing is under way between two features, but the session is not new. */
+const killAt = features[Math.min(3, features.length - 1)];
+let killed = false;
 
 /** Rejects when the time is up; the signal tells the cell's own waits. */
 async function within(milliseconds, what, work) {
@@ -66,6 +70,11 @@ async function tryPair(client, server, system) {
       continue;
     }
     try {
+      if (options.kill && !killed && feature === killAt) {
+        killed = true;
+        await system.killEdge();
+        console.log('one edge was killed');
+      }
       if (failure) throw failure;
       open ??= await connected(client, server, system).catch((error) => {
         throw (failure = error);
@@ -86,7 +95,7 @@ function reasonOf(error) {
 }
 
 const began = performance.now();
-const system = options.direct ? await openDirect() : await openSystem({ clients, servers });
+const system = options.direct ? await openDirect() : await openSystem({ clients, servers, edges: Number(options.edges) });
 const cells = [];
 try {
   // One client at a time for each server: changes that it sees are its own doing.
@@ -101,7 +110,7 @@ try {
       }
     }
   };
-  await Promise.all(Array.from({ length: AT_ONCE }, work));
+  await Promise.all(Array.from({ length: options.kill ? 1 : AT_ONCE }, work));
   if (options.logs) console.log(system.logs());
 } finally {
   await system.close();
@@ -110,7 +119,7 @@ const order = (cell) => clients.findIndex(({ name }) => name === cell.client) * 
 cells.sort((a, b) => order(a) - order(b));
 printTable(cells, clients, servers, features);
 if (options.json) writeFileSync(options.json, JSON.stringify(cells, null, 1));
-const full = !options.direct && !options.short && !options.client && !options.server && !options.feature;
+const full = !options.direct && options.edges === '1' && !options.short && !options.client && !options.server && !options.feature;
 if (full) {
   mkdirSync(path.join(WORKSPACE, 'docs'), { recursive: true });
   writeFileSync(path.join(WORKSPACE, 'docs/compatibility.md'), compatibilityPage(cells, clients, servers, features));

@@ -1,15 +1,18 @@
-// The gateway with every server of the matrix behind a route of its own, and a consumer for each client.
+// The gateway (one process, or services with several edges behind one address) with every server of the matrix behind a route of its own, and a consumer for each client.
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
-import { COMMAND, Child, createKey, json, startGatewaySystem, until, WORKSPACE } from '../../libs/testing/dist/index.js';
+import { COMMAND, Child, createKey, json, modern, startGatewaySystem, startServicesSystem, until, WORKSPACE } from '../../libs/testing/dist/index.js';
+import { startRoundRobin } from './round-robin.mjs';
 
 const READY_MS = 60_000;
 const ORGANIZATION = 'matrix';
 const HERE = import.meta.dirname;
 
-export async function openSystem({ clients, servers }) {
-  const system = await startGatewaySystem();
+export async function openSystem({ clients, servers, edges = 1 }) {
+  const system = edges > 1 ? await startServicesSystem({}, edges) : await startGatewaySystem();
+  const proxy = edges > 1 ? await startRoundRobin(system.edgeUrls) : undefined;
+  const edgeUrl = proxy?.url ?? system.edgeUrl;
   let upstreams;
   try {
     const folder = path.join(system.directory, 'matrix');
@@ -23,23 +26,27 @@ export async function openSystem({ clients, servers }) {
     const health = await serversKnown(system);
     const keys = new Map();
     for (const client of clients) keys.set(client.name, (await createKey(system, ORGANIZATION, client.name)).key);
-    const url = (server) => `${system.edgeUrl}/mcp/${server.name}`;
+    const url = (server) => `${edgeUrl}/mcp/${server.name}`;
+    for (const edge of system.edgeUrls) await until('the edge knows the last key', async () => (await modern(`${edge}/mcp`, keys.get(clients.at(-1).name), 'server/discover')).message.result !== undefined);
     return {
       /** Why no cell of this server can work, if so. */
       trouble: (server) => (health.get(server.name)?.state === 'ready' ? undefined : `the gateway could not discover the server: ${health.get(server.name)?.problem ?? health.get(server.name)?.state}`),
       /** Where this client finds this server. */
       place: (client, server) => {
         const key = keys.get(client.name);
-        const env = { PATH: process.env.PATH, MCPGW_EDGE_URL: system.edgeUrl, MCPGW_CONSUMER_KEY: key, MCPGW_DATA_DIR: system.dataDir };
+        const env = { PATH: process.env.PATH, MCPGW_EDGE_URL: edgeUrl, MCPGW_CONSUMER_KEY: key, MCPGW_DATA_DIR: system.dataDir };
         return { url: url(server), key, stdio: { command: process.execPath, args: [COMMAND, 'stdio', '--route', server.name], env } };
       },
       logs: () => system.logs(),
+      killEdge: () => system.stop(`edge-${edges}`, 'SIGKILL'),
       close: async () => {
+        await proxy?.close();
         await upstreams.stop();
         await system.close();
       },
     };
   } catch (error) {
+    await proxy?.close();
     await upstreams?.stop();
     await system.close();
     throw error;
