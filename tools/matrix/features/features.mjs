@@ -34,7 +34,7 @@ export const FEATURES = [
 export const NOTES = {
   server: 'The server\'s revision has no words for it, so the server can not offer it.',
   client: 'The client\'s revision has no words for it. Checked: the call ends at once with a clear refusal, and the client is asked nothing that it does not know.',
-  experiment: 'The experimental tasks of 2025-11-25 are another protocol, which the extension replaced. The gateway declares them to nobody: such a server runs its tools as plain calls.',
+  experiment: 'The experimental tasks of 2025-11-25 are another protocol, which the extension replaced. The gateway declares them to nobody: such a server runs its tools as plain calls, and a tool of it that insists on a task refuses.',
 };
 
 /** Why the wire can not carry the feature between these two; nothing when it can. */
