@@ -10,7 +10,7 @@ describe('what the gateway answers by itself', () => {
     // More than one page of tools.
     const tools = Array.from({ length: 5_001 }, (_, i) => `tool_${String(i).padStart(5, '0')}`);
     edges.one.registry.change('acme', (view) => ({ ...view, servers: [...view.servers, server('acme', 'many', tools)], routes: organization().routes }));
-    await until(async () => (await list(edges.agent.key)).body.result['nextCursor'] !== undefined, 'the long list');
+    for (const edge of [edges.one, edges.two]) await until(async () => (await list(edges.agent.key, {}, 'tools/list', edge)).body.result['nextCursor'] !== undefined, 'the long list');
   });
   afterAll(() => edges.close());
   beforeEach(() => void (edges.one.entries.written.length = 0));
