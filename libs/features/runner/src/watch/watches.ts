@@ -51,7 +51,8 @@ export class Watches {
     clearInterval(this.sweeper);
   }
 
-  private sweep(): void {
+  /** Forgets edges that have not repeated themselves; runs by itself every few seconds. */
+  sweep(): void {
     const now = this.clock.now();
     for (const [key, watched] of this.servers) {
       const gone = [...watched.byEdge].filter(([, { until }]) => until < now);
