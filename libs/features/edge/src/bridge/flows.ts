@@ -13,7 +13,11 @@ import { Flow, type FlowKeeper, type RoundEnd, type Waiter } from './flow.js';
 import { FlowTable } from './flow-table.js';
 import { bindingOf, RequestStates, type FlowState } from './request-states.js';
 
-const LIMITS = { max: 2_000, maxOfSubject: 16 };
+/**
+ * Of a subject one fewer than a server's session may have questions open (upstream/asks.ts): who leaves many unanswered can
+ * still be asked, and the oldest of them gives way.
+ */
+const LIMITS = { max: 2_000, maxOfSubject: 15 };
 /** A result that its client wasn't there to hear is kept up to this size. */
 const MAX_KEPT_CHARACTERS = 262_144;
 

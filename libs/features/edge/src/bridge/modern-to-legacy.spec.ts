@@ -163,6 +163,15 @@ describe('a modern client and a legacy server that asks', () => {
     expect(entries()).toEqual(['intent', 'outcome cancelled']);
   });
 
+  it('ends the oldest of too many calls that nobody answers, and asks for new ones all the same', async () => {
+    const states: string[] = [];
+    for (let call = 0; call < 20; call++) states.push((await send(first, { name: 'ask' })).result.requestState);
+    await until(() => entries().filter((phase) => phase === 'outcome cancelled').length >= 5, 'the outcomes');
+    const go = (requestState: string) => send(first, { name: 'ask', requestState, inputResponses: { 'ask-1': name('Ada') } });
+    expect((await go(states[0]!)).error).toEqual(INVALID);
+    for (const state of states.slice(-15)) expect((await go(state)).result.resultType).toBe('complete');
+  });
+
   it('turns the demand to visit a URL first into a question, after which the call is made again', async () => {
     const capabilities = { elicitation: { url: {} } };
     const one = await send(first, { name: 'visit' }, { capabilities });
