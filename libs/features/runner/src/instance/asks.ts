@@ -22,6 +22,8 @@ export interface AsksOptions {
 
 interface OpenAsk {
   readonly call: AskableCall;
+  readonly method: AskMethod;
+  readonly params: JsonObject | undefined;
   readonly abort: AbortController;
 }
 
@@ -56,10 +58,19 @@ export class Asks {
     this.calls.add(call);
   }
 
-  /** What the call's server still asks is refused: nobody waits for the call any more. */
-  end(call: AskableCall): void {
+  /**
+   * The call is over. A server that has answered it hardly waits for a question of it: what is open was another's, if there is
+   * one, and is put to that. Anything else is refused.
+   */
+  end(call: AskableCall, isAnswered: boolean): void {
     if (!this.calls.delete(call)) return;
-    for (const [id, ask] of this.underWay) if (ask.call === call) this.finish(id, failure('The call that this belongs to is over.'));
+    const other = isAnswered ? this.latest : undefined;
+    for (const [id, ask] of [...this.underWay]) {
+      if (ask.call !== call) continue;
+      const moves = other !== undefined && other.asked < MAX_PER_CALL;
+      this.finish(id, moves ? undefined : failure('The call that this belongs to is over.'));
+      if (moves) this.put(id, ask.method, ask.params, other);
+    }
   }
 
   /** The server doesn't want the answer any more (`notifications/cancelled`). */
@@ -72,12 +83,16 @@ export class Asks {
     const refused = this.refusal(id, method, params);
     const call = this.latest;
     if (refused !== undefined || call === undefined) return this.options.send(errorResponse(id, refused ?? { code: INTERNAL_ERROR, message: 'No call is under way whose caller could be asked.' }));
+    this.put(id, method as AskMethod, params, call);
+  }
+
+  private put(id: RequestId, method: AskMethod, params: JsonObject | undefined, call: AskableCall): void {
     call.asked += 1;
     call.timer.pause();
     const abort = new AbortController();
-    const ask: OpenAsk = { call, abort };
+    const ask: OpenAsk = { call, method, params, abort };
     this.underWay.set(id, ask);
-    void this.answer(call, method as AskMethod, { ...params }, abort.signal).then((reply) => {
+    void this.answer(call, method, { ...params }, abort.signal).then((reply) => {
       // Given up meanwhile: it is answered, and another question may have its id by now.
       if (this.underWay.get(id) === ask) this.close(id, ask, reply);
     });

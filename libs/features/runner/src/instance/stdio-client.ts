@@ -95,14 +95,14 @@ export class StdioClient {
   }
 
   private open(method: string, params: JsonObject, options: RequestOptions, resolve: Waiting['resolve'], reject: Waiting['reject']): void {
-    const settle = (): void => {
+    const settle = (isAnswered: boolean): void => {
       timer.stop();
       options.signal?.removeEventListener('abort', abort);
-      if (askable) this.asks.end(askable);
+      if (askable) this.asks.end(askable, isAnswered);
     };
     const waiting: Waiting = {
-      resolve: (reply) => (settle(), resolve(reply)),
-      reject: (error) => (settle(), reject(error)),
+      resolve: (reply) => (settle(true), resolve(reply)),
+      reject: (error) => (settle(false), reject(error)),
       onEvent: options.onEvent,
     };
     const outgoing = this.pending.open(method, params, waiting);

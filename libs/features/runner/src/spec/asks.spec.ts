@@ -95,6 +95,22 @@ describe('what a server asks in the middle of a call', () => {
     expect(runner.withdrawn).toEqual([callId]);
   }, 30_000);
 
+  it('that was put to the wrong one of two calls is put to the other, once the first is answered', async () => {
+    asking('parallel');
+    const [slow, quick] = [newCallId(), newCallId()];
+    runner.onAsk = ({ callId }) => (callId === quick ? new Promise(() => {}) : { result: { action: 'accept' } });
+    const asked = runner.call('parallel', 'askWhenTold', {}, { ...client('ada'), callId: slow });
+    await until(() => runner.instance('parallel')?.['inFlight'] === 1);
+    const answered = runner.call('parallel', 'tell', {}, { ...client('ada'), callId: quick });
+    await until(() => runner.asked.length === 1);
+    expect(runner.asked[0]?.callId).toBe(quick);
+    await runner.call('parallel', 'answerTeller', {}, unasked('ada'));
+    expect(await answered).toBe('told');
+    expect(await asked).toBe('{"action":"accept"}');
+    expect(runner.asked.map(({ callId }) => callId)).toEqual([quick, slow]);
+    expect(runner.withdrawn).toEqual([quick]);
+  }, 30_000);
+
   it('belongs to nobody while no call is under way', async () => {
     asking('afterwards');
     await runner.call('afterwards', 'later', {}, client('ada'));
