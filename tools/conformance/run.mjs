@@ -19,6 +19,8 @@ for (const name of chosen) if (!LEGS.includes(name)) throw new Error(`No leg is 
 const wanted = (leg) => (chosen.length > 0 ? chosen.includes(leg) : !(short && ['client', 'three-edges', 'federated'].includes(leg)));
 
 const baseline = JSON.parse(readFileSync(path.join(import.meta.dirname, 'baseline.json'), 'utf8'));
+const cells = new Set(['client/suite', ...Object.values(SERVER_LEGS).flat().map(({ route, fixture, selection }) => `${route ?? fixture}/${selection}`)]);
+for (const cell of Object.keys(baseline)) if (!cells.has(cell)) throw new Error(`baseline.json excuses "${cell}", which nothing runs: there are ${[...cells].join(', ')}`);
 const fixtures = Object.fromEntries(await Promise.all(['dual', 'legacy', 'modern'].map(async (mode) => [mode, await startFixture(mode)])));
 const references = new References(fixtures.dual.url);
 const runs = [];
