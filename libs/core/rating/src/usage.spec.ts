@@ -43,6 +43,11 @@ describe('usage of an entry', () => {
     expect(usageOf(outcome({ outcome: { status, bytes: 10, durationUs: 5 } }))).toMatchObject({ calls: 1, errors: 1 });
   });
 
+  it('counts the time and bytes of a round in which the server asked for more, and the call once, at its end', () => {
+    const rounds = [usageOf(outcome({ outcome: { status: 'ok', code: 'input_required', bytes: 10, durationUs: 5 } })), usageOf(outcome({ outcome: { status: 'ok', bytes: 20, durationUs: 7 } }))];
+    expect(foldUsage(rounds.filter((one) => one !== undefined))).toMatchObject([{ calls: 1, errors: 0, bytesOut: 30, durationUs: 12 }]);
+  });
+
   it('shows a call whose end nobody knows and charges nothing for it', () => {
     expect(usageOf(outcome({ phase: 'unknown', outcome: undefined }))).toMatchObject({ ...NO_USAGE, unknown: 1 });
   });

@@ -26,7 +26,7 @@ export type CountedEntry = Pick<AuditEntry, 'phase' | 'time' | 'method' | 'serve
   readonly intentId?: string | undefined;
   readonly principal?: { readonly consumer: string } | undefined;
   readonly request: { readonly bytes: number };
-  readonly outcome?: Pick<NonNullable<AuditEntry['outcome']>, 'status' | 'bytes' | 'durationUs'> | undefined;
+  readonly outcome?: Pick<NonNullable<AuditEntry['outcome']>, 'status' | 'code' | 'bytes' | 'durationUs'> | undefined;
 };
 
 export const NO_USAGE: UsageCounts = { calls: 0, errors: 0, unknown: 0, durationUs: 0, bytesIn: 0, bytesOut: 0 };
@@ -37,7 +37,8 @@ export const NOBODY = '(none)';
 /**
  * The usage of one committed entry, or `undefined` when it is none. A call is used when it went to a server: the `outcome` that
  * closes an intent of `tools/call`. One whose end nobody knows is shown (`unknown`) and never charged. Intents, refusals,
- * answers of the gateway itself and `late` outcomes (their call is already counted as unknown) are no usage.
+ * answers of the gateway itself and `late` outcomes (their call is already counted as unknown) are no usage. A round of a call in
+ * which the server asked for more (`input_required`, MCP 2026-07-28, patterns/mrtr) adds its time and bytes: the call is counted at its end.
  */
 export function usageOf(entry: CountedEntry): UsageWindow | undefined {
   if (entry.method !== 'tools/call' || entry.intentId === undefined) return undefined;
@@ -48,13 +49,17 @@ export function usageOf(entry: CountedEntry): UsageWindow | undefined {
   if (entry.phase !== 'outcome') return undefined;
   return {
     ...key,
-    calls: 1,
+    calls: isRound(entry) ? 0 : 1,
     errors: entry.outcome?.status === 'ok' ? 0 : 1,
     unknown: 0,
     durationUs: entry.outcome?.durationUs ?? 0,
     bytesIn: entry.request.bytes,
     bytesOut: entry.outcome?.bytes ?? 0,
   };
+}
+
+function isRound({ outcome }: CountedEntry): boolean {
+  return outcome?.status === 'ok' && outcome.code === 'input_required';
 }
 
 export function addUsage(left: UsageCounts, right: UsageCounts): UsageCounts {

@@ -12,7 +12,7 @@ const countedEntry = z.object({
   target: z.string().optional(),
   principal: z.object({ consumer: z.string() }).optional(),
   request: z.object({ bytes: z.int().min(0) }),
-  outcome: z.object({ status: z.enum(['ok', 'tool_error', 'error']), bytes: z.int().min(0), durationUs: z.int().min(0) }).optional(),
+  outcome: z.object({ status: z.enum(['ok', 'tool_error', 'error']), code: z.string().optional(), bytes: z.int().min(0), durationUs: z.int().min(0) }).optional(),
 });
 
 /**
