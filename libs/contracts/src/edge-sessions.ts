@@ -39,14 +39,22 @@ export const sessionChanged = event({
     watch: z.object({ route: z.string().max(128), uri: z.string().max(4_096) }).optional(),
     unwatch: z.object({ route: z.string().max(128), uri: z.string().max(4_096) }).optional(),
     client: sessionState.shape.client,
+    /** Wanted back as `sessionHeard`: the client may send its next request to any edge as soon as it has its answer. */
+    heard: z.string().max(64).optional(),
   }),
 });
+
+/** This edge acts on a change by now; the suffix is the edge that made it. */
+export const sessionHeard = event({ subject: 'edge.v1.session-heard', payload: z.object({ edge: instance, heard: z.string().max(64) }) });
+
+/** An edge is there: said to all when it starts or is back on the bus, and to each (`to` its instance) that says so. */
+export const edgeHello = event({ subject: 'edge.v1.hello', payload: z.object({ edge: instance }) });
 
 /**
  * Sessions that are over. `ended` by their client or by time: final. `crowded` out by newer ones: an edge where such a session
  * has something open keeps it and says so with `sessionKnown`.
  */
-export const sessionsEnded = event({ subject: 'edge.v1.sessions-ended', payload: z.object({ edge: instance, ids: z.array(sessionId).max(1_000), why: z.enum(['ended', 'crowded']) }) });
+export const sessionsEnded = event({ subject: 'edge.v1.sessions-ended', payload: z.object({ edge: instance, ids: z.array(sessionId).max(1_000), why: z.enum(['ended', 'crowded']), heard: z.string().max(64).optional() }) });
 
 /** Who knows this session? Answered by `sessionKnown` or `sessionsEnded` to the asking instance, or by nobody. */
 export const sessionWanted = event({ subject: 'edge.v1.session-wanted', payload: z.object({ edge: instance, id: sessionId }) });

@@ -26,7 +26,7 @@ export class Handshakes {
     return resultAnswer(id, text.slice(0, -1) + MODERN_TAIL);
   }
 
-  initialize({ endpoint, principal, subject, session: begun }: Admitted, { id, params }: RequestMessage, record: CallRecord): Answer | Refusal {
+  async initialize({ endpoint, principal, subject, session: begun }: Admitted, { id, params }: RequestMessage, record: CallRecord): Promise<Answer | Refusal> {
     const protocolVersion = negotiateLegacyVersion(params?.['protocolVersion']);
     const clientInfo = params?.['clientInfo'];
     const name = isObject(clientInfo) && typeof clientInfo['name'] === 'string' ? clientInfo['name'].slice(0, 128) : undefined;
@@ -37,7 +37,7 @@ export class Handshakes {
     const result = JSON.stringify({ protocolVersion, capabilities: capabilitiesOf(endpoint), serverInfo: SERVER_INFO, ...(instructions === undefined ? {} : { instructions }) });
     if (begun) {
       // An HTTP+SSE client: its stream is its session.
-      this.sessions.introduce(begun, { protocolVersion, capabilities, ...(name === undefined ? {} : { name }) });
+      await this.sessions.introduce(begun, { protocolVersion, capabilities, ...(name === undefined ? {} : { name }) });
       return resultAnswer(id, result);
     }
     const session = this.sessions.begin({ subject, protocolVersion, clientName: name, capabilities });
@@ -45,10 +45,10 @@ export class Handshakes {
   }
 
   /** Without a session there is nothing that the level could be kept for. */
-  setLevel({ session }: Admitted, { id, params }: RequestMessage): Answer | Refusal {
+  async setLevel({ session }: Admitted, { id, params }: RequestMessage): Promise<Answer | Refusal> {
     const level = params?.['level'];
     if (!isLogLevel(level)) return refuseByProtocol(id, 200, { code: -32602, message: `Invalid params: "level" must be one of ${LOG_LEVELS.join(', ')}` });
-    if (session) this.sessions.setLogLevel(session, level);
+    if (session) await this.sessions.setLogLevel(session, level);
     return resultAnswer(id, '{}');
   }
 }

@@ -28,7 +28,7 @@ export class ResourceSubscriptions {
     if (typeof uri !== 'string' || uri.length === 0 || uri.length > MAX_URI_CHARACTERS) return refuseByProtocol(id, 200, { code: -32602, message: `Invalid params: "uri" must be a string of at most ${MAX_URI_CHARACTERS} characters` });
     const watched = { route: record.route ?? '', uri };
     if (method === 'resources/unsubscribe') {
-      this.sessions.unwatch(session, watched);
+      await this.sessions.unwatch(session, watched);
       return resultAnswer(id, '{}');
     }
     const wanted = this.resources.wanted(admitted, uri);
@@ -36,7 +36,7 @@ export class ResourceSubscriptions {
     this.journal.note(record, wanted);
     const refusal = await this.judged(admitted, id, params, wanted, record);
     if (refusal) return refusal;
-    if (!this.sessions.watch(session, watched)) return refuseByProtocol(id, 200, { code: -32602, message: 'This session is subscribed to as many resources as it may be: unsubscribe from some.' });
+    if (!(await this.sessions.watch(session, watched))) return refuseByProtocol(id, 200, { code: -32602, message: 'This session is subscribed to as many resources as it may be: unsubscribe from some.' });
     return resultAnswer(id, '{}');
   }
 

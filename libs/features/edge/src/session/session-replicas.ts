@@ -1,6 +1,7 @@
 import { sessionChanged, sessionKnown, sessionsEnded, sessionWanted, type SessionState } from '@mcpgw/contracts';
 import { isLogLevel } from '@mcpgw/core-mcp-wire';
 import type { Bus, Subscription } from '@mcpgw/platform-bus';
+import { EdgePeers } from './edge-peers.js';
 import type { EndedSessions, SessionEnd } from './ended-sessions.js';
 import type { SessionRow, SessionTable, WatchedUri } from './session-table.js';
 
@@ -23,6 +24,7 @@ const MAX_IDS = 1_000;
  * session that it has never heard of. Events may be lost; what is lost is asked for when it is needed.
  */
 export class SessionReplicas {
+  private readonly peers: EdgePeers;
   private subscriptions: readonly Subscription[] = [];
   private readonly asked = new Map<string, { readonly answer: Promise<void>; readonly done: () => void }>();
 
@@ -33,21 +35,25 @@ export class SessionReplicas {
     private readonly ended: EndedSessions,
     /** Sessions that ended elsewhere, and changes that were made elsewhere. */
     private readonly heard: { ended(ids: readonly string[]): void; changed(row: SessionRow): void },
-  ) {}
+  ) {
+    this.peers = new EdgePeers(bus, edge);
+  }
 
   start(): void {
     const { bus, edge } = this;
+    this.peers.start();
     this.subscriptions = [
       bus.subscribe(sessionKnown, (news) => this.fromOthers(news, () => this.learn(news.session))),
       bus.subscribe(sessionKnown, (news) => this.learn(news.session), { as: edge }),
-      bus.subscribe(sessionChanged, (news) => this.fromOthers(news, () => this.change(news))),
-      bus.subscribe(sessionsEnded, (news) => this.fromOthers(news, () => this.end(news.ids, news.why))),
+      bus.subscribe(sessionChanged, (news) => this.fromOthers(news, () => (this.change(news), this.peers.acknowledge(news.edge, news.heard)))),
+      bus.subscribe(sessionsEnded, (news) => this.fromOthers(news, () => (this.end(news.ids, news.why), this.peers.acknowledge(news.edge, news.heard)))),
       bus.subscribe(sessionsEnded, (news) => this.end(news.ids, news.why), { as: edge }),
       bus.subscribe(sessionWanted, (wanted) => this.fromOthers(wanted, () => this.answer(wanted.edge, wanted.id))),
     ];
   }
 
   async close(): Promise<void> {
+    await this.peers.close();
     await Promise.all(this.subscriptions.map((subscription) => subscription.close()));
   }
 
@@ -55,13 +61,24 @@ export class SessionReplicas {
     this.bus.publish(sessionKnown, { edge: this.edge, session: row.state() });
   }
 
-  tellChange(row: SessionRow, change: SessionChange): void {
+  tellUse(row: SessionRow): void {
     row.toldAtMs = row.usedAtMs;
-    this.bus.publish(sessionChanged, { edge: this.edge, id: row.id, usedAtMs: row.usedAtMs, ...change });
+    this.bus.publish(sessionChanged, { edge: this.edge, id: row.id, usedAtMs: row.usedAtMs });
   }
 
-  tellEnded(ids: readonly string[], why: SessionEnd): void {
-    for (let from = 0; from < ids.length; from += MAX_IDS) this.bus.publish(sessionsEnded, { edge: this.edge, ids: ids.slice(from, from + MAX_IDS), why });
+  /** Resolves once every other edge acts on it: the client may send its next request to any of them. Never rejects. */
+  tellChange(row: SessionRow, change: SessionChange): Promise<void> {
+    row.toldAtMs = row.usedAtMs;
+    return this.peers.tell((heard) => this.bus.publish(sessionChanged, { edge: this.edge, id: row.id, usedAtMs: row.usedAtMs, ...change, ...(heard === undefined ? {} : { heard }) }));
+  }
+
+  /** As `tellChange`. */
+  tellEnd(id: string): Promise<void> {
+    return this.peers.tell((heard) => this.bus.publish(sessionsEnded, { edge: this.edge, ids: [id], why: 'ended', ...(heard === undefined ? {} : { heard }) }));
+  }
+
+  tellCrowded(ids: readonly string[]): void {
+    for (let from = 0; from < ids.length; from += MAX_IDS) this.bus.publish(sessionsEnded, { edge: this.edge, ids: ids.slice(from, from + MAX_IDS), why: 'crowded' });
   }
 
   /** Resolves once somebody has said what they know of the session, or nobody has for a while. Never rejects. */

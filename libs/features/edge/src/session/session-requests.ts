@@ -53,7 +53,7 @@ export class SessionRequests {
   async end(request: FastifyRequest, record: CallRecord): Promise<Refusal | undefined> {
     const owner = await this.owner(request, record);
     if (owner.kind === 'refusal') return owner;
-    this.sessions.end(owner.session);
+    await this.sessions.end(owner.session);
     return undefined;
   }
 

@@ -71,19 +71,31 @@ describe('sessions', () => {
     const [a, b] = [edge(), edge()];
     const token = begin(a);
     const atA = await open(a, token);
-    a.setLogLevel(atA, 'error');
-    a.watch(atA, { route: '', uri: 'note://1' });
-    await until(async () => b.logLevel(await open(b, token)) === 'error');
+    await a.setLogLevel(atA, 'error');
+    await a.watch(atA, { route: '', uri: 'note://1' });
     const atB = await open(b, token);
+    // At once: the client's next request may go to any edge.
+    expect(b.logLevel(atB)).toBe('error');
     expect(atB.state.watched).toEqual([{ route: '', uri: 'note://1' }]);
-    b.unwatch(atB, { route: '', uri: 'note://1' });
-    await until(() => atA.state.watched.length === 0);
+    await b.unwatch(atB, { route: '', uri: 'note://1' });
+    expect(atA.state.watched).toEqual([]);
+  });
+
+  it('wait for no edge that is gone', async () => {
+    const [a, b] = [edge(), edge()];
+    const session = await open(a, begin(a));
+    await a.setLogLevel(session, 'error');
+    await b.onApplicationShutdown();
+    await a.setLogLevel(session, 'debug');
+    const before = performance.now();
+    for (let i = 0; i < 20; i++) await a.setLogLevel(session, 'error');
+    expect(performance.now() - before).toBeLessThan(250);
   });
 
   it('are asked about when an edge comes later than they did', async () => {
     const a = edge();
     const token = begin(a);
-    a.setLogLevel(await open(a, token), 'warning');
+    await a.setLogLevel(await open(a, token), 'warning');
     later();
     const b = edge();
     expect(b.logLevel(await open(b, token))).toBe('warning');
@@ -110,8 +122,8 @@ describe('sessions', () => {
     const ended: string[] = [];
     b.listen({ sessionEnded: (id) => ended.push(id), sessionChanged: () => undefined });
     const session = await open(a, token);
-    a.end(session);
-    await until(() => ended.includes(session.id));
+    await a.end(session);
+    expect(ended).toEqual([session.id]);
     expect(await b.open(token, 'anna')).toBeUndefined();
     expect(await edge().open(token, 'anna')).toBeUndefined();
   });
@@ -195,11 +207,11 @@ describe('sessions', () => {
   it('are subscribed to a bounded number of resources', async () => {
     const a = edge();
     const session = await open(a, begin(a));
-    for (let i = 0; i < 256; i++) expect(a.watch(session, { route: '', uri: `note://${i}` })).toBe(true);
-    expect(a.watch(session, { route: '', uri: 'note://one-more' })).toBe(false);
-    expect(a.watch(session, { route: '', uri: 'note://0' })).toBe(true);
+    for (let i = 0; i < 256; i++) expect(await a.watch(session, { route: '', uri: `note://${i}` })).toBe(true);
+    expect(await a.watch(session, { route: '', uri: 'note://one-more' })).toBe(false);
+    expect(await a.watch(session, { route: '', uri: 'note://0' })).toBe(true);
     const long = await open(a, begin(a));
-    expect([1, 2, 3].map((i) => a.watch(long, { route: '', uri: `note://${i}${'x'.repeat(3_000)}` }))).toEqual([true, true, false]);
+    expect(await Promise.all([1, 2, 3].map((i) => a.watch(long, { route: '', uri: `note://${i}${'x'.repeat(3_000)}` })))).toEqual([true, true, false]);
     expect(JSON.stringify(long.state.state()).length).toBeLessThan(10_240);
   });
 

@@ -108,9 +108,10 @@ export class Sessions implements OnModuleInit, OnApplicationShutdown {
     return () => void (state.held -= 1);
   }
 
-  setLogLevel({ state }: OpenSession, logLevel: LogLevel): void {
+  /** This and every other change resolve once all edges act on it. */
+  setLogLevel({ state }: OpenSession, logLevel: LogLevel): Promise<void> {
     state.logLevel = logLevel;
-    this.tell(state, { logLevel });
+    return this.replicas.tellChange(state, { logLevel });
   }
 
   logLevel(session: OpenSession | undefined): LogLevel {
@@ -118,35 +119,35 @@ export class Sessions implements OnModuleInit, OnApplicationShutdown {
   }
 
   /** False at the bound, with nothing changed. */
-  watch({ state }: OpenSession, watch: WatchedUri): boolean {
+  async watch({ state }: OpenSession, watch: WatchedUri): Promise<boolean> {
     if (!state.watch(watch)) return false;
-    this.tell(state, { watch });
     this.changed(state);
+    await this.replicas.tellChange(state, { watch });
     return true;
   }
 
-  unwatch({ state }: OpenSession, unwatch: WatchedUri): void {
+  unwatch({ state }: OpenSession, unwatch: WatchedUri): Promise<void> {
     state.unwatch(unwatch);
-    this.tell(state, { unwatch });
     this.changed(state);
+    return this.replicas.tellChange(state, { unwatch });
   }
 
   /** Who the client of a session is that began before its `initialize`. */
-  introduce({ state }: OpenSession, client: NonNullable<SessionChange['client']>): void {
+  introduce({ state }: OpenSession, client: NonNullable<SessionChange['client']>): Promise<void> {
     state.client = client;
-    this.tell(state, { client });
+    return this.replicas.tellChange(state, { client });
   }
 
-  end({ id }: Session): void {
+  end({ id }: Session): Promise<void> {
     this.table.remove(id);
     this.ended.add(id, 'ended');
-    this.replicas.tellEnded([id], 'ended');
     this.over(id);
+    return this.replicas.tellEnd(id);
   }
 
   private used(session: Session, row: SessionRow, nowMs: number): OpenSession {
     this.table.touch(row, nowMs);
-    if (nowMs - row.toldAtMs > this.tellEveryMs) this.replicas.tellChange(row, {});
+    if (nowMs - row.toldAtMs > this.tellEveryMs) this.replicas.tellUse(row);
     const { client } = row;
     return client ? { ...session, protocolVersion: client.protocolVersion, clientName: client.name, capabilities: client.capabilities, state: row } : { ...session, state: row };
   }
@@ -171,7 +172,7 @@ export class Sessions implements OnModuleInit, OnApplicationShutdown {
       this.ended.add(id, 'crowded');
       this.over(id);
     }
-    if (crowded.length > 0) this.replicas.tellEnded(crowded, 'crowded');
+    if (crowded.length > 0) this.replicas.tellCrowded(crowded);
     this.replicas.tellKnown(row);
     return true;
   }
@@ -181,14 +182,10 @@ export class Sessions implements OnModuleInit, OnApplicationShutdown {
     const nowMs = this.clock.now();
     for (const row of this.table.held()) {
       this.table.touch(row, nowMs);
-      if (nowMs - row.toldAtMs > this.tellEveryMs) this.replicas.tellChange(row, {});
+      if (nowMs - row.toldAtMs > this.tellEveryMs) this.replicas.tellUse(row);
     }
     // Said to nobody: the edge that knows of a later use keeps the session and answers for it.
     for (const id of this.table.expire(nowMs)) this.over(id);
-  }
-
-  private tell(row: SessionRow, change: SessionChange): void {
-    this.replicas.tellChange(row, change);
   }
 
   private over(id: string): void {

@@ -76,7 +76,7 @@ export class SseClients implements OnModuleInit, OnApplicationShutdown {
     stream.onClose(() => {
       this.streams.delete(session.id);
       stop();
-      this.sessions.end(session);
+      void this.sessions.end(session);
     });
     return true;
   }
