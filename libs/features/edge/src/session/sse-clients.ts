@@ -13,7 +13,7 @@ import { SessionNews, type NewsOwner } from './session-news.js';
 import { Sessions } from './sessions.js';
 import { StreamStore } from './stream-store.js';
 
-export const SSE_VERSION = '2024-11-05';
+const SSE_VERSION = '2024-11-05';
 const INSTANCE = /^[A-Za-z0-9_-]{1,64}$/;
 
 /** A POST of such a client: the session and the edge that has its stream, as our own URL says them. */
