@@ -145,7 +145,7 @@ function pipeline(config: EdgeConfig): Provider[] {
   return [
     { provide: RunningCalls, useFactory: () => new RunningCalls(config.maxConcurrentCalls) },
     { provide: VisibleLists, inject: [POLICY], useFactory: (policy: PolicyPort) => new VisibleLists(policy) },
-    { provide: ChangeStreams, inject: [VisibleLists], useFactory: (lists: VisibleLists) => new ChangeStreams(lists, limits) },
+    { provide: ChangeStreams, inject: [VisibleLists, HTTP_SERVERS], useFactory: (lists: VisibleLists, http: HttpServers) => new ChangeStreams(lists, limits, (servers) => http.attend(servers)) },
     Door,
     Judge,
     Invoker,

@@ -1,3 +1,4 @@
+import type { ServerView } from '@mcpgw/contracts';
 import type { Principal } from '../authn/principal.js';
 import type { Endpoint } from '../catalog/endpoint.js';
 import type { OfferKind } from '../catalog/offer.js';
@@ -31,18 +32,26 @@ export interface Listener {
   end(): void;
 }
 
+interface Seen {
+  readonly endpoint: Endpoint;
+  readonly fingerprints: Readonly<Record<ListKind, string>>;
+}
+
 /**
  * Who hears that a list has changed: when what its own principal sees has changed, whatever the cause, be it a server, a role
  * or a rule. At the bounds the oldest ends, unless whoever comes asks first whether there is room.
  */
 export class ChangeStreams {
-  private readonly rows = new Map<Listener, Readonly<Record<ListKind, string>>>();
+  private readonly rows = new Map<Listener, Seen>();
+  private endpoints: ReadonlySet<Endpoint> = new Set();
   private checking: Promise<void> | undefined;
   private again = false;
 
   constructor(
     private readonly lists: VisibleLists,
     private readonly limits: StreamLimits,
+    /** Told of which servers somebody waits for changes, whenever that changes. */
+    private readonly attend: (servers: ReadonlySet<ServerView>) => void = () => undefined,
   ) {}
 
   get size(): number {
@@ -61,8 +70,9 @@ export class ChangeStreams {
       const goes = those.find((each) => each.isWaiting?.()) ?? those[0];
       if (goes) this.end(goes);
     }
-    this.rows.set(listener, this.fingerprints(view));
-    return () => void this.rows.delete(listener);
+    this.rows.set(listener, this.seen(view));
+    this.tellAttention();
+    return () => this.remove(listener);
   }
 
   /** Looks again at what everybody sees. Changes that come in between make one more round, however many they are. */
@@ -99,19 +109,32 @@ export class ChangeStreams {
         this.end(listener);
         continue;
       }
-      const now = this.fingerprints(view);
+      const now = this.seen(view);
       this.rows.set(listener, now);
-      for (const kind of listener.kinds) if (now[kind] !== seen[kind]) listener.changed(kind);
+      for (const kind of listener.kinds) if (now.fingerprints[kind] !== seen.fingerprints[kind]) listener.changed(kind);
     }
+    this.tellAttention();
   }
 
-  private fingerprints({ principal, endpoint }: View): Record<ListKind, string> {
+  private seen({ principal, endpoint }: View): Seen {
     const of = (kind: ListKind): string => KINDS[kind].map((offers) => this.lists.list(principal, endpoint, offers).fingerprint).join(' ');
-    return { tools: of('tools'), prompts: of('prompts'), resources: of('resources') };
+    return { endpoint, fingerprints: { tools: of('tools'), prompts: of('prompts'), resources: of('resources') } };
+  }
+
+  private tellAttention(): void {
+    const endpoints = new Set([...this.rows.values()].map(({ endpoint }) => endpoint));
+    if (endpoints.size === this.endpoints.size && [...endpoints].every((endpoint) => this.endpoints.has(endpoint))) return;
+    this.endpoints = endpoints;
+    this.attend(new Set([...endpoints].flatMap(({ servers }) => servers)));
+  }
+
+  private remove(listener: Listener): void {
+    this.rows.delete(listener);
+    this.tellAttention();
   }
 
   private end(listener: Listener): void {
-    this.rows.delete(listener);
+    this.remove(listener);
     listener.end();
   }
 }

@@ -38,6 +38,7 @@ export class HttpServerConnection {
   #eraHintMs = -ERA_HINT_MS;
   #watched: ReadonlySet<string> = new Set();
   #tasks: TaskListeners = new Map();
+  #attended = false;
   lastUsedMs = performance.now();
 
   constructor(options: ConnectionOptions) {
@@ -62,9 +63,9 @@ export class HttpServerConnection {
     return this.#channel.culprit;
   }
 
-  /** Resources or tasks are watched: not to be closed for idleness. */
+  /** Lists, resources or tasks are watched: not to be closed for idleness. */
   get isWatching(): boolean {
-    return this.#watched.size > 0 || this.#tasks.size > 0;
+    return this.#attended || this.#watched.size > 0 || this.#tasks.size > 0;
   }
 
   get pending(): number {
@@ -101,6 +102,13 @@ export class HttpServerConnection {
   async handshake(): Promise<Handshake> {
     if (this.#legacy === undefined) throw new Error('a modern server has no handshake');
     return (await this.#legacy.session()).handshake;
+  }
+
+  /** Somebody wants to hear of changed lists: the stream for them is open whether calls are made or not. Say it again from time to time. */
+  attend(wanted: boolean): void {
+    this.#attended = wanted;
+    // A server that is away is found out by its calls.
+    if (wanted && !this.#closed) this.#legacy?.session().catch(() => undefined);
   }
 
   /** Has the server tell of these resources, and of no others. Give the same set while nothing changed. */

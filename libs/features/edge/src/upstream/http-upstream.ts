@@ -29,6 +29,8 @@ interface Held {
   closing: boolean;
 }
 
+const SOMEBODY = { size: 1 };
+const NOBODY = { size: 0 };
 const SWEEP_MS = 30_000;
 const MAX_PROBE_MS = 5_000;
 
@@ -98,6 +100,11 @@ export class HttpUpstreams implements UpstreamPort {
   /** The same for tasks of a modern server; each hears of its own (tasks extension, `notifications/tasks`). */
   watchTasks(organization: OrganizationName, server: ServerName, tasks: TaskListeners): void {
     this.#watch(organization, server, tasks, (connection, watched) => connection.watchTasks(watched), new Map());
+  }
+
+  /** Whether somebody wants to hear that the server's lists change. */
+  attend(organization: OrganizationName, server: ServerName, wanted: boolean): void {
+    this.#watch(organization, server, wanted ? SOMEBODY : NOBODY, (connection, { size }) => connection.attend(size > 0), NOBODY);
   }
 
   #watch<T extends { readonly size: number }>(organization: OrganizationName, server: ServerName, watched: T, tell: (connection: HttpServerConnection, watched: T) => void, nothing: T): void {

@@ -150,8 +150,8 @@ describe('Listening to a modern server', () => {
     const made = bench.upstreams(server.url, { ...modern(CHANGES), heard: news });
     made.watch(call().organization, call().server, watched('a://1'));
     await until(() => listens === 2, 'the second listen');
-    // Of the resource once when it is first listened to, and once when that is so again.
-    await until(() => news.lists === 1 && news.uris.length === 2, 'the news');
+    // Each once when it is first listened to, and once when that is so again.
+    await until(() => news.lists === 2 && news.uris.length === 2, 'the news');
   });
 
   it('leaves a server alone that refuses', async () => {

@@ -33,7 +33,8 @@ export class ModernListen {
   #exchange: Exchange | undefined;
   #timer: NodeJS.Timeout | undefined;
   #delayMs = FIRST_RETRY_MS;
-  #wasBroken = false;
+  /** From the start: what changed between the server's discovery and the first stream is not told either. */
+  #wasBroken = true;
   /** What the stream acknowledged last covers. */
   #heard: ReadonlySet<string> = new Set();
   #closed = false;

@@ -3,7 +3,7 @@ import { outgoingRequest, paramsForLegacy, type JsonObject } from '@mcpgw/core-m
 import type { CallDeadline } from './call-deadline.js';
 import type { Exchange } from './exchange.js';
 import type { HttpCall, HttpChannel } from './http-channel.js';
-import { Inbox } from './inbox.js';
+import { Inbox, type ServerNews } from './inbox.js';
 import { LegacySessions, type LegacySession } from './legacy-sessions.js';
 import { LegacyWatch } from './legacy-watch.js';
 import type { LegacyLine, LegacyLineOptions } from './line.js';
@@ -21,6 +21,7 @@ export class StreamableLine implements LegacyLine {
   readonly #channel: HttpChannel;
   readonly #listens: boolean;
   readonly #isShared: boolean;
+  readonly #news: ServerNews;
   readonly #sessions: LegacySessions;
   readonly #inbox: Inbox;
   readonly #listener: StreamListener;
@@ -31,6 +32,7 @@ export class StreamableLine implements LegacyLine {
     this.#channel = channel;
     this.#listens = listen;
     this.#isShared = isShared;
+    this.#news = news;
     this.#sessions = new LegacySessions(channel, capabilities);
     this.#inbox = new Inbox({ capabilities, isShared, news, send: (message) => this.#answer(message) });
     this.#listener = new StreamListener({
@@ -124,7 +126,12 @@ export class StreamableLine implements LegacyLine {
       onMessage();
       return this.#inbox.take(message);
     };
-    return this.#channel.stream(lastEventId === undefined ? session.headers : { ...session.headers, 'last-event-id': lastEventId }, { standing: true, onOpen, onEvent });
+    const opened = (): void => {
+      // What changed while nobody read, since the server's discovery at first, is not told on a stream that begins anew.
+      if (this.#isShared && lastEventId === undefined) this.#news.onListChanged();
+      onOpen();
+    };
+    return this.#channel.stream(lastEventId === undefined ? session.headers : { ...session.headers, 'last-event-id': lastEventId }, { standing: true, onOpen: opened, onEvent });
   }
 
   /** Without a watch the next call finds out by itself. */

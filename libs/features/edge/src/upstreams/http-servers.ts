@@ -1,9 +1,10 @@
-import type { OrganizationName, OrganizationView, ServerConfig, ServerDefinition, ServerName, UpstreamReply } from '@mcpgw/contracts';
+import type { OrganizationName, OrganizationView, ServerConfig, ServerDefinition, ServerName, ServerView, UpstreamReply } from '@mcpgw/contracts';
 import type { JsonObject } from '@mcpgw/core-mcp-wire';
 import type { ResourceWatchPort, UpstreamCall, UpstreamPort } from '../ports.js';
 import type { HttpUpstreams } from '../upstream/http-upstream.js';
 import type { Catalog } from '../catalog/catalog.js';
 import type { HttpTargets } from './http-targets.js';
+import { HttpAttention } from './http-attention.js';
 import { HttpTaskWatch } from './http-task-watch.js';
 import { HttpWatch } from './http-watch.js';
 
@@ -13,6 +14,7 @@ export const HTTP_SERVERS = Symbol('HttpServers');
 export class HttpServers implements UpstreamPort, ResourceWatchPort {
   private readonly watches: HttpWatch;
   private readonly tasks: HttpTaskWatch;
+  private readonly attention: HttpAttention;
   private stopListening = (): void => {};
 
   constructor(
@@ -22,6 +24,7 @@ export class HttpServers implements UpstreamPort, ResourceWatchPort {
   ) {
     this.watches = new HttpWatch(upstreams);
     this.tasks = new HttpTaskWatch(upstreams);
+    this.attention = new HttpAttention(upstreams);
   }
 
   /** From now on, connections to servers that are gone from the catalog end with their last call. */
@@ -30,6 +33,7 @@ export class HttpServers implements UpstreamPort, ResourceWatchPort {
       this.upstreams.retain((organization, server) => this.catalog.view.organization(organization)?.server(server) !== undefined);
       this.watches.renew();
       this.tasks.renew();
+      this.attention.renew();
     });
   }
 
@@ -46,6 +50,11 @@ export class HttpServers implements UpstreamPort, ResourceWatchPort {
     return this.tasks.watch(organization, server, taskId, tell);
   }
 
+  /** The servers whose changes of lists clients of this edge wait for. */
+  attend(servers: Iterable<ServerView>): void {
+    this.attention.attend(servers);
+  }
+
   async discover(config: ServerConfig, secrets: OrganizationView['secrets']): Promise<ServerDefinition> {
     return this.upstreams.discover(config, this.targets.headers(config, secrets));
   }
@@ -53,6 +62,7 @@ export class HttpServers implements UpstreamPort, ResourceWatchPort {
   close(): Promise<void> {
     this.stopListening();
     this.watches.close();
+    this.attention.close();
     return this.upstreams.close();
   }
 }
