@@ -1,5 +1,6 @@
 // `npm test`: everything that must hold before a change lands, on this machine alone: lint, types, build, the specs of every
-// project, both end-to-end suites, the crash run in its short form, and the checks of deploy/. Ends with one line that counts.
+// project, both end-to-end suites, conformance, matrix and crash run in their short forms, and the checks of deploy/. Ends with
+// one line that counts.
 import { spawn } from 'node:child_process';
 import { globSync } from 'node:fs';
 import path from 'node:path';
@@ -20,6 +21,8 @@ const steps = [
   ['build', [bin('typescript/bin/tsc'), '-b']],
   ['house rules and scripts', ['--test', ...globSync('tools/**/*.test.mjs', { cwd: root }).map((file) => path.join(root, file))]],
   ['lint, types and specs of every project', [bin('nx/dist/bin/nx.js'), 'run-many', '-t', 'lint', 'typecheck', 'test', 'build', '--parallel=2', '--outputStyle=static']],
+  ['official conformance suite, short form', [path.join(root, 'tools/conformance/run.mjs'), '--short']],
+  ['compatibility matrix, short form', [path.join(root, 'tools/matrix/run.mjs'), '--short']],
   ['deployment files', [path.join(root, 'tools/deploy/check.mjs')]],
   ['crash run, short form', [path.join(root, 'tools/crash/crash.mjs'), '--calls', '3000']],
 ];
