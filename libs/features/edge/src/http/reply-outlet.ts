@@ -1,5 +1,6 @@
 import type { FastifyReply } from 'fastify';
 import type { Answer } from './answer.js';
+import { atEndOfTurn } from './end-of-turn.js';
 import { EventStream } from './event-stream.js';
 import type { Outlet, StreamOpener } from './outlet.js';
 import type { ResumableStream } from './resumable-stream.js';
@@ -88,7 +89,7 @@ export class ReplyOutlet implements Outlet {
     raw.writeHead(http, { ...headers, 'content-type': 'application/json; charset=utf-8', 'content-length': bytes });
     this.reply.hijack();
     // ASCII is the same in both, and quicker without looking for more.
-    raw.end(body, bytes === body.length ? 'latin1' : 'utf8');
+    atEndOfTurn(() => raw.end(body, bytes === body.length ? 'latin1' : 'utf8'));
   }
 
   private begin(): EventStream {
