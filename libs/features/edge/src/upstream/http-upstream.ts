@@ -1,5 +1,5 @@
 import { GatewayError, type OrganizationName, type ServerConfig, type ServerDefinition, type ServerName, type UpstreamReply } from '@mcpgw/contracts';
-import { discoverServer, isObject, LATEST_MODERN_VERSION, readDiscoverResult, readParamHeaders, UNSUPPORTED_PROTOCOL_VERSION, type ClientInfo, type Handshake, type RpcError } from '@mcpgw/core-mcp-wire';
+import { discoverServer, isObject, LATEST_MODERN_VERSION, readDiscoverResult, UNSUPPORTED_PROTOCOL_VERSION, type ClientInfo, type Handshake, type RpcError } from '@mcpgw/core-mcp-wire';
 import type { Logger } from '@mcpgw/platform-runtime';
 import type { UpstreamCall, UpstreamPort } from '../ports.js';
 import { ConnectionPools } from './connection-pools.js';
@@ -79,7 +79,7 @@ export class HttpUpstreams implements UpstreamPort {
     const modern = this.#open(config.organization, config.name, target({ era: 'modern' }), false);
     try {
       const handshake = await this.#probe(modern);
-      if (handshake !== undefined) return withoutInvalidHeaders(await list(modern, handshake, endsAt));
+      if (handshake !== undefined) return await list(modern, handshake, endsAt);
     } finally {
       await modern.close('now');
     }
@@ -232,15 +232,4 @@ function supportsOurVersion(error: RpcError): boolean {
 /** Streamable HTTP refused in a way that a server of MCP 2024-11-05 would use, and no modern server (2025-11-25, transports, backwards compatibility). */
 function mayBeOldTransport(error: unknown): boolean {
   return error instanceof UpstreamRefusal && (error.status === 400 || error.status === 404 || error.status === 405) && !(error.rpcCode !== undefined && error.rpcCode <= -32020 && error.rpcCode > -32100);
-}
-
-/** A client over HTTP must not offer a tool whose header annotations are invalid (MCP 2026-07-28, server/tools). */
-function withoutInvalidHeaders(found: ServerDefinition): ServerDefinition {
-  const dropped = [...found.dropped];
-  const tools = found.tools.filter(({ name, inputSchema }) => {
-    const read = readParamHeaders(inputSchema);
-    if (!read.ok) dropped.push({ kind: 'tool', name, reason: read.reason });
-    return read.ok;
-  });
-  return { ...found, tools, dropped };
 }
